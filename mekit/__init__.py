@@ -1,1 +1,32 @@
+"""mekit: facial micro-expressions in the notebook.
+
+`import mekit as me` loads nothing heavy; each verb below brings its module when it is first used.
+"""
+import lazy_loader as _lazy
+
 __version__ = "0.1.0"
+
+_VERBS = {
+    "data.clip": ["read_clip"],
+    "data.synthetic": ["synthesize", "demo"],
+    "face.detect": ["detect", "crop_face"],
+    "motion.flow": ["flow"],
+    "motion.strain": ["strain"],
+    "models.zoo": ["build", "load", "models"],
+    "explain.core": ["attribute"],
+    "figures.motion": ["figure"],
+    "figures.export": ["export"],
+    "widgets.scrubber": ["scrub"],
+    "widgets.workbench_panel": ["workbench"],
+}
+_SHORT = {"read": "read_clip", "crop": "crop_face"}
+_attribute, _names, _ = _lazy.attach(__name__, submod_attrs=_VERBS)
+__all__ = sorted({*_SHORT, *(v for vs in _VERBS.values() for v in vs)} - {*_SHORT.values()} | {"__version__"})
+
+
+def __getattr__(name):
+    return _attribute(_SHORT.get(name, name))
+
+
+def __dir__():
+    return __all__

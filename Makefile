@@ -1,0 +1,68 @@
+# Two commands are enough: `make lab` to look, `make test` to check. Everything else is for people who change mekit.
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+CLIP   ?=
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+NEEDS  := settings.ini setup.py pyproject.toml constraints.txt
+
+# A CLIP is given relative to where make was called; notebooks run elsewhere.
+ifneq ($(strip $(CLIP)),)
+export MEKIT_CLIP := $(abspath $(CLIP))
+endif
+
+.PHONY: help setup lab tour test slow bench docs execute prepare clean
+
+help:
+	@echo "make lab  [CLIP=file]   install what is missing and open JupyterLab on the tour"
+	@echo "make tour [CLIP=file]   run the tour without a browser, to _build/tour.html"
+	@echo "make test               everything CI checks";  echo "make slow               the long checks too"
+	@echo "make setup | bench | docs | execute | prepare | clean"
+
+$(VENV)/.torch: constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("mekit needs Python 3.11 or newer, this is %d.%d: make PYTHON=python3.12" % v)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -q "$(TORCH)"
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.torch $(NEEDS)
+	$(PIP) install -q -c constraints.txt -e ".[lab]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.torch $(NEEDS)
+	$(PIP) install -q -c constraints.txt -e ".[lab,landmarks,dev]"
+	@touch $@ $(VENV)/.lab
+
+setup: $(VENV)/.dev
+
+lab: $(VENV)/.lab
+	$(BIN)/jupyter lab nbs/tutorials/01_tour.ipynb
+
+tour: $(VENV)/.lab
+	$(BIN)/python tools/page.py nbs/tutorials/01_tour.ipynb _build/tour.html
+
+test: $(VENV)/.dev
+	$(BIN)/nbdev-test --n-workers 2 --timing
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.dev
+	$(BIN)/nbdev-test --n-workers 2 --flags slow
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.lab
+	$(BIN)/python tools/page.py nbs _build/docs
+
+execute: $(VENV)/.dev
+	$(BIN)/python tools/execute.py $(NB)
+
+prepare: $(VENV)/.dev
+	$(BIN)/python tools/prepare.py
+	$(BIN)/nbdev-test --n-workers 2
+	$(BIN)/python -m pytest -q -m "not slow and not browser"
+
+clean:
+	rm -rf _build build dist *.egg-info

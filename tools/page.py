@@ -1,0 +1,48 @@
+"""Run a notebook without a browser and write it as one page that still scrubs, with no kernel and no network.
+
+python tools/page.py nbs/tutorials/01_tour.ipynb _build/tour.html     one page
+python tools/page.py nbs _build/docs                                  every notebook of a folder
+"""
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter
+
+from notebooks import notebooks, run
+
+TEMPLATE = Path(__file__).parent / "template"
+FETCH = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?:https?:)?//[^"'>\s]+""", re.I)
+
+
+def to_html(nb: nbformat.NotebookNode, title: str) -> str:
+    "The notebook as one self-contained page"
+    exporter = HTMLExporter(template_name="template", extra_template_basedirs=[str(TEMPLATE.parent)], embed_images=True)
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    html, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": title}})
+    fetched = FETCH.findall(html)
+    if fetched:
+        sys.exit(f"{title}: the page would ask the network for {fetched[:3]}")
+    return html
+
+
+def write_page(source: Path, target: Path) -> None:
+    "Run `source` and write `target` whole or not at all"
+    start = time.perf_counter()
+    html = to_html(run(source, MEKIT_WIDGETS="page"), source.stem)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".html.tmp")
+    temporary.write_text(html, encoding="utf-8")
+    temporary.replace(target)
+    print(f"{target}: {target.stat().st_size / 2**20:.1f} MB in {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    source, target = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+    if source.is_dir():
+        for path in notebooks(source):
+            write_page(path, target / path.relative_to(source).with_suffix(".html"))
+    else:
+        write_page(source, target)
