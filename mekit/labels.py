@@ -6,10 +6,10 @@
 __all__ = ['AU_TABLE', 'CD6ME_AUS', 'EMOTIONS', 'CLASSES', 'LEFT_OUT', 'AUInfo', 'AU', 'Parsed', 'parse_aus', 'parse_au',
            'emotion_word', 'emotion_class', 'Terms', 'Label', 'check_marks', 'publish', 'check_terms']
 
-# %% ../nbs/01_labels.ipynb #4fda1cdf
+# %% ../nbs/01_labels.ipynb #38c06466
 import re
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 from .core import MekitError, choose, need
@@ -31,14 +31,14 @@ _UPPER = """
 46 | Wink                  | orbicularis oculi | upper_lid* eye* | one upper lid down
 """
 
-# %% ../nbs/01_labels.ipynb #bc4ba4ef
+# %% ../nbs/01_labels.ipynb #8d2d85f6
 _MIDDLE = """
 8  | Lips towards each other | orbicularis oris | upper_lip lower_lip | lips together, jaw open
 10 | Upper lip raiser      | levator labii superioris | upper_lip nasolabial* | upper lip up, fold deepened
 11 | Nasolabial deepener   | zygomaticus minor | nasolabial* | upper part of the fold out and up
 12 | Lip corner puller     | zygomaticus major | mouth_corner* nasolabial* cheek* | lip corners up and out
 13 | Sharp lip puller      | levator anguli oris (caninus) | mouth_corner* cheek* | lip corners sharply up, cheeks puffed
-14 | Dimpler               | buccinator | mouth_corner* | lip corners in and tight
+14 | Dimpler               | buccinator | mouth_corner* | lip corners tightened and drawn in, to the teeth
 15 | Lip corner depressor  | depressor anguli oris (triangularis) | mouth_corner* chin | lip corners down
 16 | Lower lip depressor   | depressor labii inferioris | lower_lip chin | lower lip down
 17 | Chin raiser           | mentalis | chin lower_lip | chin boss and lower lip up
@@ -175,14 +175,13 @@ class _Reader:
         if au: self.aus.append(replace(au, certain=not self.brackets and not self.doubt))
         self.touching, self.doubt = au is not None, None
 
-# %% ../nbs/01_labels.ipynb #1e0c3c1b
+# %% ../nbs/01_labels.ipynb #ad4b1e92
 def parse_aus(text,         # a cell of a label table: text, a number, or empty (None, NaN)
              ) -> Parsed:   # the units in the order written, each once, and what was not read
     "Read a coder's action units: `R12A+B25`, `(R6 or R12)+R15`, `1+2/4`, `AU7(k)`"
-    if isinstance(text, Real) and text == text and text == int(text): text = int(text)
-    text = "" if text is None or text != text else str(text).translate(_HALF_WIDTH).strip()
-    if text.lower() in ("", "0", "nan"): return Parsed((), ())
-    text = re.sub(r"^(\d+)\.0$", r"\1", text)
+    text = "" if text is None else str(text).translate(_HALF_WIDTH).strip()
+    text = re.sub(r"^([0-9]+)\.0$", r"\1", text)
+    if text.lower() in ("", "0", "nan", "<na>"): return Parsed((), ())
     reader = _Reader()
     for match in _TOKEN.finditer(text):
         kind = next(k for k in ("mark", "space", "sep", "alt", "open", "close", "item", "junk") if match[k] is not None)
