@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import * as d from "../../mekit/widgets/static/draw.js";
+
+test("every frame owns an equal part of the track, ends included", () => {
+  for (const n of [1, 2, 7, 200]) for (let i = 0; i < n; i++) assert.equal(d.frameAt(d.shareOf(i, n) * 640, 640, n), i);
+  assert.equal(d.frameAt(-5, 640, 200), 0);
+  assert.equal(d.frameAt(640, 640, 200), 199);
+});
+
+test("the frame at a time is the last whose time has come, at variable rate too", () => {
+  const times = [0, 5, 12, 40, 41];
+  assert.deepEqual([-1, 0, 4.9, 5, 39.9, 40, 99].map(t => d.indexAt(times, t)), [0, 0, 0, 1, 2, 3, 4]);
+});
+
+test("times to play by end one frame after the last", () => {
+  assert.equal(d.playTimes([0, 5, 10], 3).end, 15);
+  assert.deepEqual(d.playTimes(null, 3), { times: [0, 40, 80], end: 120 });
+  assert.equal(d.playTimes([7], 1).end, 47);
+});
+
+test("marks keep their order by refusing", () => {
+  const marks = { onset: 4, apex: 9 };
+  assert.deepEqual(d.setMark(marks, "offset", 20).marks, { onset: 4, apex: 9, offset: 20 });
+  assert.match(d.setMark(marks, "onset", 10).problem, /onset 10 would lie after the apex at 9/);
+  assert.match(d.setMark(marks, "apex", 2).problem, /apex 2 would lie before the onset at 4/);
+  assert.deepEqual(d.setMark({ onset: 4, apex: 9 }, "onset", 10).marks, marks);
+  assert.deepEqual(d.setMark(marks, "apex", null).marks, { onset: 4 });
+  assert.equal(d.setMark({ onset: 5 }, "offset", 5).problem, undefined);
+});
+
+test("a value is read from the cell of the grid the pointer is in", () => {
+  const grid = { step: 4, w: 3, h: 2 }, stack = { quantum: 0.02 };
+  const data = Int16Array.from([0, 1, 2, 3, 4, 50, 0, 0, 0, 0, 0, -50]);
+  assert.equal(d.valueAt(stack, data, grid, 11.9, 7.9, 0), 1);
+  assert.equal(d.valueAt(stack, data, grid, 8, 4, 1), -1);
+  assert.equal(d.valueAt(stack, data, grid, 12, 0), null);
+  assert.equal(d.valueAt(stack, undefined, grid, 0, 0), null);
+});
+
+test("the wheel is clear at rest, opaque at the limit, and hue follows direction", () => {
+  const table = Uint8Array.from({ length: 768 }, (_, k) => Math.floor(k / 3)), out = new Uint8ClampedArray(12);
+  d.paintWheel(Int16Array.from([0, 100, 0, 0, 0, 100]), 3, 0.02, 2, table, out);
+  assert.equal(out[3], 0);
+  assert.deepEqual([out[4], out[8]], [0, 64]);
+  assert.ok(out[7] > 230 && out[11] > 230);
+});
+
+test("a signed scale has zero in the middle of its table, an unsigned one at its start", () => {
+  const table = Uint8Array.from({ length: 768 }, (_, k) => Math.floor(k / 3)), out = new Uint8ClampedArray(12);
+  d.paintScale(Int16Array.from([-10, 0, 10]), 3, 1, 10, true, table, out);
+  assert.deepEqual([out[0], out[4], out[8]], [0, 128, 255]);
+  d.paintScale(Int16Array.from([-10, 0, 5]), 3, 1, 10, false, table, out);
+  assert.deepEqual([out[0], out[4], out[8]], [0, 0, 128]);
+});
+
+test("the view stays inside the frame", () => {
+  assert.deepEqual(d.viewOf(100, 80, 1, 3, 3), { x: 0, y: 0, w: 100, h: 80 });
+  assert.deepEqual(d.viewOf(100, 80, 2, 95, 40), { x: 50, y: 20, w: 50, h: 40 });
+});
+
+test("panes are whole multiples or fractions of the frame and fit the width", () => {
+  for (const width of [300, 640, 900, 1400]) for (const panes of [1, 3, 5]) for (const [w, h] of [[64, 64], [256, 256], [640, 360], [1920, 1080]]) {
+    const s = d.layout(width, panes, w, h);
+    assert.ok(Number.isInteger(s) || Number.isInteger(Math.round(1e9 / s) / 1e9), `${s}`);
+    assert.ok(w * s <= width, `${w} x ${s} in ${width}`);
+  }
+  assert.equal(d.layout(820, 3, 256, 256), 1);
+});
+
+test("a curve breaks where there is no value", () => {
+  assert.equal(d.curvePath([0, 1, null, 1], 0, 1), "M0.5 1.0000L1.5 0.0000M3.5 0.0000");
+});
+
+test("numbers carry a true minus and no sign at zero", () => {
+  assert.deepEqual([d.signed(-0.5), d.signed(0.001), d.signed(0.42)], ["\u22120.50", " 0.00", "+0.42"]);
+});
+
+test("arrows are left out where nothing moves", () => {
+  const grid = { step: 4, w: 4, h: 4 }, data = new Int16Array(32);
+  data[10] = 50;
+  const found = d.arrows({ quantum: 0.02, limit: 1 }, data, grid, { x: 0, y: 0, w: 16, h: 16 }, 4, 10);
+  assert.deepEqual(found, [[10, 10, 10, 0]]);
+});
