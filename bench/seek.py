@@ -1,0 +1,125 @@
+"""From the press to the picture: our scrubber, `interact` with an image per frame, and a plotly slider.
+
+All three show the same 200 frames of 256 x 256 in the same JupyterLab and the same Chromium, one after the other.
+A click on the slider's track starts the clock (in the page, at the pointer event); it stops when the new picture is
+decoded and drawn. The scrubber draws three panes, the others one.
+"""
+import random
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+SETUP = """
+import time
+import numpy as np
+import mekit as me
+clip = me.demo()[:200]
+frames = np.asarray(clip.frames)
+assert frames.shape == (200, 256, 256, 3)
+"""
+SCRUBBER = ["flow = me.flow(clip)\nview = me.scrub(clip, panes=('frame', 'flow', 'strain'), flow=flow)",
+            "print('shown at', time.time())\nview"]
+INTERACT = ["""
+from ipywidgets import IntSlider, interact
+from PIL import Image
+@interact(i=IntSlider(value=0, min=0, max=199))
+def show(i): display(Image.fromarray(frames[i]))
+"""]
+PLOTLY = ["""
+import plotly.express as px
+px.imshow(frames, animation_frame=0, binary_string=True, binary_format='jpg')
+"""]
+# Each: where the press goes, and how the page knows that the new picture is there.
+PEERS = {
+    "mekit scrubber, 3 panes": (SCRUBBER, ".mekit-scrubber [data-role=track]", """
+        const root = document.querySelector('.mekit-scrubber');
+        root.addEventListener('mekit:drawn', done, {once: true});"""),
+    "ipywidgets interact": (INTERACT, ".widget-slider .noUi-base", """
+        const out = document.querySelector('.widget-output');
+        const seen = new MutationObserver(async () => {
+          const img = [...out.querySelectorAll('img')].pop();
+          if (!img || img === old) return;
+          seen.disconnect(); await img.decode(); done(); });
+        const old = [...out.querySelectorAll('img')].pop();
+        seen.observe(out, {childList: true, subtree: true});"""),
+    "plotly slider": (PLOTLY, ".slider-rail-touch-rect", """
+        const plot = document.querySelector('.js-plotly-plot');
+        const href = () => plot.querySelector('image')?.getAttribute('xlink:href') ?? plot.querySelector('image')?.getAttribute('href');
+        const old = href();
+        const seen = new MutationObserver(async () => {
+          if (!href() || href() === old) return;
+          seen.disconnect(); const i = new Image(); i.src = href(); await i.decode(); done(); });
+        seen.observe(plot, {childList: true, subtree: true, attributes: true});"""),
+}
+ARM = """() => { window.measured = new Promise(resolve => {
+    let start;
+    window.addEventListener('pointerdown', () => { start = performance.now(); }, {capture: true, once: true});
+    const done = () => resolve(performance.now() - start);
+    %s }); }"""
+FIRST = """() => { window.firstDrawn = new Promise(resolve => {
+    const seen = new MutationObserver(() => {
+      if (document.querySelector('.mekit-scrubber[data-frame]')) { seen.disconnect(); resolve(Date.now() / 1000); } });
+    seen.observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['data-frame']}); }); }"""
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in [SETUP, *cells]])
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "python3"}
+    nbformat.write(nb, path)
+
+
+def seeks(page, track: str, watch: str, n: int, rng: random.Random) -> np.ndarray:
+    "Milliseconds from press to picture for `n` presses at random places of the track"
+    box = page.locator(track).first.bounding_box()
+    measured, last = [], None
+    while len(measured) < n:
+        frame = rng.randrange(200)
+        if last is not None and abs(frame - last) < 3:
+            continue
+        last = frame
+        page.evaluate(ARM % watch)
+        page.mouse.click(box["x"] + (frame + 0.5) / 200 * box["width"], box["y"] + box["height"] / 2)
+        measured.append(page.evaluate("() => Promise.race([window.measured, new Promise((_, no) => setTimeout(() => no(new Error('no picture in 10 s')), 1e4))])"))
+    return np.array(measured)
+
+
+def first_picture(page, printed: str) -> float:
+    "Seconds from the kernel's `display` to the first picture"
+    return page.evaluate("() => window.firstDrawn") - float(printed.split("shown at")[1].split()[0])
+
+
+def main(n: int = 100) -> dict:
+    from harness import browser, jupyterlab, open_notebook, run_all
+    results, rng = {}, random.Random(0)
+    with jupyterlab() as lab, browser() as chromium:
+        for name, (cells, track, watch) in PEERS.items():
+            write_notebook(lab.root / "bench.ipynb", cells)
+            page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+            open_notebook(page, lab, "bench.ipynb")
+            page.evaluate(FIRST)
+            run_all(page)
+            page.locator(track).first.wait_for(timeout=120_000)
+            time.sleep(2)
+            page.locator(track).first.scroll_into_view_if_needed()
+            ms = seeks(page, track, watch, n, rng)
+            results[name] = {"p50": float(np.median(ms)), "p95": float(np.percentile(ms, 95)), "n": n}
+            if "mekit" in name:
+                results["first picture (s)"] = first_picture(page, page.locator(".jp-OutputArea-output").filter(has_text="shown at").inner_text())
+            page.close()
+    print_table(results)
+    return results
+
+
+def print_table(results: dict) -> None:
+    ours = results["mekit scrubber, 3 panes"]
+    print("| 200 frames of 256 x 256, JupyterLab, headless Chromium | p50 (ms) | p95 (ms) | p95 / ours |\n|---|---|---|---|")
+    for name in PEERS:
+        r = results[name]
+        print(f"| {name} | {r['p50']:.1f} | {r['p95']:.1f} | {r['p95'] / ours['p95']:.0f} |")
+    print(f"\nFirst picture {results['first picture (s)']:.2f} s after display. n = {ours['n']} presses each.")
