@@ -80,9 +80,9 @@ def iod_of(landmarks,           # 68 2, pixels
     points = check_landmarks(landmarks, "iod_of")
     return float(np.hypot(*(points[45] - points[36])))
 
-# %% ../nbs/02_anatomy.ipynb #49e90114
+# %% ../nbs/02_anatomy.ipynb #9f47319b
 IBUG_TO_MEDIAPIPE = np.array([
-    127, 234, 132, 58, 172, 150, 149, 148, 152, 377, 378, 379, 397, 288, 361, 454, 356,   # jaw
+    127, 234, 132, 58, 172, 150, 176, 148, 152, 377, 400, 379, 397, 288, 361, 454, 356,   # jaw
     70, 63, 105, 66, 107, 336, 296, 334, 293, 300,                                        # brows
     168, 197, 5, 4, 98, 97, 2, 326, 327,                                                  # nose
     33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,                            # eyes
