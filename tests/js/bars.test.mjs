@@ -6,7 +6,7 @@ const source = readFileSync(new URL("../../mekit/widgets/static/bars.js", import
 const bars = await import(`data:text/javascript;base64,${Buffer.from(source).toString("base64")}`);
 
 test("percent rounds, clamps, and never prints NaN", () => {
-  for (const [value, text] of [[0, "0 %"], [0.504, "50 %"], [1.2, "100 %"], [-1, "0 %"], [NaN, "no value"], [null, "no value"]])
+  for (const [value, text] of [[0, "0 %"], [0.504, "50 %"], [1.2, "100 %"], [-1, "0 %"], [NaN, "–"], [null, "–"]])
     assert.equal(bars.percent(value), text);
 });
 

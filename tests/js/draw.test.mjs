@@ -68,6 +68,10 @@ test("panes are whole multiples or fractions of the frame and fit the width", ()
   assert.equal(d.layout(820, 3, 256, 256), 1);
 });
 
+test("rows are as equal as they can be", () => {
+  assert.deepEqual([[1100, 5], [560, 3], [200, 4], [2000, 5]].map(([w, n]) => d.columnsFor(w, n, 256)), [3, 2, 1, 5]);
+});
+
 test("a curve breaks where there is no value", () => {
   assert.equal(d.curvePath([0, 1, null, 1], 0, 1), "M0.5 1.0000L1.5 0.0000M3.5 0.0000");
 });

@@ -3,7 +3,7 @@
 
 export const clamp = (v) => Math.min(1, Math.max(0, v));
 
-export const percent = (v) => (Number.isFinite(v) ? `${(100 * clamp(v)).toFixed(0)} %` : "no value");
+export const percent = (v) => (Number.isFinite(v) ? `${(100 * clamp(v)).toFixed(0)} %` : "–");
 
 export function change(value, before) {
   // Signed difference in percentage points, "" where there is nothing to compare with

@@ -98,6 +98,12 @@ export const layout = (width, panes, w, h, gap = 14, least = 170, tallest = 460)
   return sizes[sizes.length - 1];
 };
 
+// Rows as equal as they can be: five panes where four fit stand as three and two.
+export const columnsFor = (width, panes, paneWidth, gap = 14) => {
+  const fit = clamp(Math.floor((width + gap) / (paneWidth + gap)), 1, panes);
+  return Math.ceil(panes / Math.ceil(panes / fit));
+};
+
 // A curve as an SVG path in a box n wide and 1 high; gaps where there is no value.
 export const curvePath = (values, low, high) => {
   let pen = "M";

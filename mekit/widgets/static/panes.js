@@ -39,10 +39,10 @@ const legendOf = (pane, stack, table) => {
   if (!stack) return [];
   const limit = limitText(stack);
   if (pane.kind === "wheel") return [wheelImage(table, 36), h("span", {}, limit)];
-  if (pane.kind === "arrows") return [h("span", {}, `arrows ${round(pane.gain)}\u00d7 · longest ${limit}`)];
+  if (pane.kind === "arrows") return [h("span", {}, `${round(pane.gain)}\u00d7 · up to ${limit}`)];
   const ramp = h("i", { class: "m-ramp", "aria-hidden": "true" });
   ramp.style.background = rampOf(table);
-  return [h("span", {}, stack.signed ? "\u2212" + limit.split(" · ")[0] : "0"), ramp, h("span", {}, (stack.signed ? "+" : "") + limit)];
+  return [h("span", {}, stack.signed ? "\u2212" + limit.split(" ")[0] : "0"), ramp, h("span", {}, (stack.signed ? "+" : "") + limit)];
 };
 
 export class Pane {

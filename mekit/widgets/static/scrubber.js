@@ -1,7 +1,7 @@
 // The scrubber: frames and values live in the page; only marks and the settled playhead go back to Python.
 
 import { asBytes, clipLoader, FrameStore } from "./store.js";
-import { MARKS, SPEEDS, clamp, curvePath, frameAt, indexAt, layout, ms, playTimes, setMark, shareOf, signed, valueAt, viewOf } from "./draw.js";
+import { MARKS, SPEEDS, clamp, columnsFor, curvePath, frameAt, indexAt, layout, ms, playTimes, setMark, shareOf, signed, valueAt, viewOf } from "./draw.js";
 import { h, Pane } from "./panes.js";
 
 const KEYS = [["\u2190 \u2192", "one frame, with shift ten"], ["home end", "first, last"], ["space", "play, pause"], [", .", "slower, faster"],
@@ -212,6 +212,8 @@ class Scrubber {
     const width = this.stage.clientWidth, ratio = Math.max(1, Math.round(devicePixelRatio));
     const scale = layout(width || 640, this.visible().length, this.meta.w, this.meta.h);
     this.panes.forEach((p, k) => { p.node.hidden = this.hidden.has(k); this.toggles[k].setAttribute("aria-pressed", !this.hidden.has(k)); });
+    const paneWidth = Math.round(this.meta.w * scale);
+    this.stage.style.setProperty("--m-columns", `repeat(${columnsFor(width || 640, this.visible().length, paneWidth)}, ${paneWidth}px)`);
     if (!force && scale === this.scale && ratio === this.ratio) return;
     this.scale = scale; this.ratio = ratio;
     for (const p of this.panes) p.size(scale, ratio);
@@ -236,7 +238,7 @@ class Scrubber {
         const data = this.entry?.stacks[Object.keys(stacks).find(k => stacks[k] === stack)];
         stack.parts.forEach((part, c) => {
           const x = valueAt(stack, data, grid, s.x, s.y, c);
-          if (x !== null) parts.push(`${part} ${signed(x * stack.factor, stack.digits)} ${stack.unit}` + (stack.second ? ` (${signed(x * stack.factor * stack.second.factor, 2)} ${stack.second.unit})` : ""));
+          if (x !== null) parts.push(`${part} ${stack.channels > 1 || stack.signed ? signed(x * stack.factor, stack.digits) : (x * stack.factor).toFixed(stack.digits)} ${stack.unit}` + (stack.second ? ` (${signed(x * stack.factor * stack.second.factor, 2)} ${stack.second.unit})` : ""));
         });
       }
     }
