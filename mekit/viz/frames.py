@@ -106,7 +106,7 @@ def robust_limit(values, *, percentile: float = 99.5) -> float:
     power = 10. ** np.floor(np.log10(top))
     return float(next(power * step for step in (1, 2, 5, 10) if power * step >= top * (1 - 1e-9)))
 
-# %% ../../nbs/04_viz.frames.ipynb #b654876d
+# %% ../../nbs/04_viz.frames.ipynb #008e792c
 def overlay(image,                   # h w [3|4]
             values,                  # h w, same size
             *,
@@ -143,11 +143,15 @@ def quiver_image(image,               # h w [3|4]
     return out
 
 def _arrow(image: np.ndarray, start, move, colour) -> None:
-    "One anti-aliased arrow with sub-pixel ends, drawn in place"
-    a, b = (tuple(int(round(c * 16)) for c in p) for p in (start, np.add(start, move)))
-    tip = float(np.clip(2.5 / max(np.hypot(*move), 1e-6), .25, .6))
-    for shade, width in (((20, 20, 20), 3), (tuple(int(c) for c in colour), 1)):
-        cv2.arrowedLine(image, a, b, shade, width, cv2.LINE_AA, 4, tip)
+    "One anti-aliased arrow with sub-pixel ends over a dark rim, drawn in place"
+    end, length = np.add(start, move), np.hypot(*move)
+    head = np.clip(.35 * length, 1.5, 5) / max(length, 1e-6) * np.asarray(move)
+    barbs = [end - head + turn * .5 * head[::-1] * (1, -1) for turn in (-1, 1)]
+    fixed = lambda points: (np.array([points]) * 16).round().astype(np.int32)
+    for shade, width in ((tuple(int(c * .3) for c in colour), 2), (tuple(int(c) for c in colour), 1)):
+        cv2.polylines(image, fixed([start, end - .5 * head]), False, shade, width, cv2.LINE_AA, 4)
+        cv2.polylines(image, fixed([barbs[0], end, barbs[1]]), True, shade, width, cv2.LINE_AA, 4)
+        cv2.fillPoly(image, fixed([barbs[0], end, barbs[1]]), shade, cv2.LINE_AA, 4)
 
 # %% ../../nbs/04_viz.frames.ipynb #fe0e928d
 def _named(images, titles) -> tuple[list, list]:

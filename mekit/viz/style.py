@@ -79,13 +79,13 @@ def lut(name: str | Colormap,     # strain, signed, or any matplotlib colour map
     cmap = name if isinstance(name, Colormap) else CMAPS[name] if name in CMAPS else mpl.colormaps[choose(name, [*CMAPS, *mpl.colormaps], where="lut", what="colour map")]
     return (cmap(np.linspace(0, 1, n))[:, :3] * 255).round().astype(np.uint8)
 
-# %% ../../nbs/03_viz.style.ipynb #b9e29dde
-_ANCHORS = ("#D55E00", "#4A1486", "#2E8BC9", "#F0D020")    # right, down, left, up
+# %% ../../nbs/03_viz.style.ipynb #0c99e642
+_ANCHORS = ("#D94F0A", "#8E1550", "#3E1080", "#2456B4", "#45A0DC", "#8CCB7C", "#F6E03A", "#F0A020")    # clockwise from the right
 
 def _wheel() -> np.ndarray:
-    lab, turn = to_lab(rgb_of(_ANCHORS)), np.arange(360) / 90
+    lab, turn = to_lab(rgb_of(_ANCHORS)), np.arange(360) / 45
     k, part = turn.astype(int), (turn % 1)[:, None]
-    mixed = lab[k % 4] * (1 - part) + lab[(k + 1) % 4] * part
+    mixed = lab[k] * (1 - part) + lab[(k + 1) % 8] * part
     rgb = cv2.cvtColor(mixed[None].astype(np.float32), cv2.COLOR_Lab2RGB)[0]
     return (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8)
 
