@@ -144,7 +144,7 @@ def _rgb(colour) -> np.ndarray: return np.array(colour, np.float32) / 255
 def _darken(image, mask, rgb): return image * (1 - mask[..., None].astype(np.float32) * np.array(rgb, np.float32))
 def _step(v, a, b): t = np.clip((v - a) / (b - a), 0, 1); return t * t * (3 - 2 * t)
 
-# %% ../../nbs/10a_data.portrait.ipynb #b76880cb
+# %% ../../nbs/10a_data.portrait.ipynb #f204d420
 def _rho(c: _Canvas, who: Identity):
     "Distance from the middle of the head, 1 at its outline"
     return (np.hypot(c.x, c.y - .1) / _radius(who, np.arctan2(c.x, c.y - .1))).astype(np.float32)
@@ -166,7 +166,7 @@ def _nose_relief(c: _Canvas, who: Identity):
 def _relief(c: _Canvas, who: Identity, rho):     # h w, IOD units towards the viewer
     "Height of the face"
     a, (_, base, half), (mouth, corner) = np.abs(c.x), who.nose, who.mouth
-    z = .70 * np.clip(1 - np.clip(rho, 0, 1)**3, 0, 1)**.55 - .09 * np.clip(c.y - .1, -.9, 1.1)**2 + _nose_relief(c, who)
+    z = .70 * np.clip(1 - np.clip(rho, 0, 1)**3, 0, 1)**.55 - 4 * np.clip(rho - 1, 0, .2) - .09 * np.clip(c.y - .1, -.9, 1.1)**2 + _nose_relief(c, who)
     z += .030 * c.bump(.30, -.22, .19, .07) + .02 * c.bump(0, -.18, .1, .07) + .045 * c.bump(.47, .36, .17, .15)
     z += .070 * c.bump(.335, -.005, .12, .085) - .075 * c.bump(.30, .01, .15, .10) - .03 * c.bump(.155, -.03, .05, .08) - .02 * c.bump(.45, .75, .12, .2)
     fold = a - half - .02 - .12 * np.clip((c.y - .47) / .25, 0, 1.3)
@@ -177,7 +177,7 @@ def _relief(c: _Canvas, who: Identity, rho):     # h w, IOD units towards the vi
     z -= .010 * c.bump(0, base + .075, .016, .045) - .005 * c.bump(.036, base + .08, .016, .05)
     return z.astype(np.float32)
 
-# %% ../../nbs/10a_data.portrait.ipynb #5d11f062
+# %% ../../nbs/10a_data.portrait.ipynb #347bd150
 def _light(c: _Canvas, z, key=(-.34, -.34, .88)):     # h w diffuse light, h w cosine for the gloss
     "Two lamps and a sky on a relief"
     zx, zy = (cv2.Sobel(z, cv2.CV_32F, *d, scale=c.iod / 8) for d in ((1, 0), (0, 1)))
@@ -201,13 +201,13 @@ def _skin(c: _Canvas, who: Identity, z):     # h w 3, 0..1
     colour = _rgb(who.skin) + pink[..., None] * np.array([.004, -.034, -.030], np.float32)
     colour = _darken(colour, .5 * c.bump(.33, .085, .14, .035) + .6 * c.bump(.19, 0, .03, .05), (.09, .11, .08))
     colour = _darken(colour, _freckles(c), (.22, .36, .40))
-    fine = .55 * c.noise(.0035) + .6 * c.noise(.009) + .35 * c.noise(.022)
+    fine = .45 * c.noise(.0035) + .7 * c.noise(.012) + .7 * c.noise(.026)
     pores = np.minimum(c.noise(.0045) + .4, 0) * (.35 + .8 * c.bump(.3, .32, .25, .2) + .8 * c.bump(0, .35, .12, .2))
     spread = np.stack([.75 * c.blur(light, r) + .25 * light for r in (.016, .009, .006)], -1)
     warm = 1 + np.clip(.62 - spread[..., :1], 0, .25) * np.array([.26, -.06, -.16], np.float32)
     gloss = .5 + .5 * c.bump(0, .2, .05, .3) + .9 * c.bump(0, who.nose[0] - .01, .05) + .5 * c.bump(0, -.5, .35, .18) + .5 * c.bump(.42, .2, .1, .06)
     spec = (shine**18 * .050 + shine**60 * .035) * gloss * np.clip(1 + .22 * c.noise(.005) + .25 * pores, 0, 2)
-    out = 1.06 * colour * spread * warm * (1 + .014 * fine + .020 * pores)[..., None] + spec[..., None] * np.array([1, .97, .94], np.float32)
+    out = 1.06 * colour * spread * warm * (1 + .023 * fine + .020 * pores)[..., None] + spec[..., None] * np.array([1, .97, .94], np.float32)
     return out.astype(np.float32)
 
 # %% ../../nbs/10a_data.portrait.ipynb #83aeda48

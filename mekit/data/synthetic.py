@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['LETTERS', 'SUPPORTED', 'NUISANCES', 'letter_of', 'synthesize', 'demo']
 
-# %% ../../nbs/11_data.synthetic.ipynb #f215012c
-from dataclasses import replace
+# %% ../../nbs/11_data.synthetic.ipynb #66eaa010
 from functools import cached_property
 
 import cv2
@@ -200,8 +199,8 @@ class _Camera:
         x, y = self.grid + self.flow(t)
         return (x >= 0) & (x <= self.face.size - 1) & (y >= 0) & (y <= self.face.size - 1)
 
-# %% ../../nbs/11_data.synthetic.ipynb #e4341f5a
-def synthesize(aus={},                                 # {"AU4": 1.5, "AU12L": "B"}: %IOD at apex or a FACS letter; {} stays neutral
+# %% ../../nbs/11_data.synthetic.ipynb #c4e817e2
+def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "B"}: %IOD at apex or a FACS letter; () stays neutral
                *,
                identity: int = 0,                      # which face
                duration_ms: float = 1000,

@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['IOD_RATIO', 'Detection', 'detect', 'crop_face']
 
-# %% ../../nbs/20_face.detect.ipynb #79aef5a0
+# %% ../../nbs/20_face.detect.ipynb #3a8c01e8
 import threading
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -49,10 +48,10 @@ def _ratio(points: np.ndarray) -> float:     # 68 2
 
 IOD_RATIO = _ratio(CANONICAL)
 
-# %% ../../nbs/20_face.detect.ipynb #9bf1c348
+# %% ../../nbs/20_face.detect.ipynb #4c8e475b
 _LOCAL = threading.local()
 _EXPECTED = np.array([[.31, .39], [.69, .39]])     # of the box: eye centres in a frontal face box
-_SIDE = 360                                        # pixels of the shorter side of the frame in which faces are looked for
+_SIDE = 270                                        # pixels of the shorter side of the frame in which faces are looked for
 
 def _cascade(name: str):
     "This thread's copy of a bundled cascade"
@@ -85,7 +84,7 @@ def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8
     grey = frame if frame.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
     scale = _SIDE / min(grey.shape)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    hits = np.asarray(_cascade("frontalface_default").detectMultiScale(small, 1.1, 5, minSize=(60, 60))).reshape(-1, 4)
+    hits = np.asarray(_cascade("frontalface_default").detectMultiScale(small, 1.1, 5, minSize=(48, 48))).reshape(-1, 4)
     if not len(hits): return np.full(4, np.nan), np.full((2, 2), np.nan)
     box = hits[np.argmax(hits[:, 2])] / scale
     return box, _eyes(grey, box)
@@ -152,15 +151,16 @@ def _cropped_truth(truth: Truth, window: _Window) -> Truth:
     return replace(truth, flow=pixels("flow"), motion=pixels("motion"), valid=_lazily(window.mask, truth.valid, (n, n), bool, 16),
                    landmarks=window.points(truth.landmarks), nuisance=moved)
 
-# %% ../../nbs/20_face.detect.ipynb #7db212d9
-def _place(box: np.ndarray, eyes: np.ndarray, size: int, margin: float) -> _Window:
-    "The square around a detected face"
+# %% ../../nbs/20_face.detect.ipynb #e0b33429
+def _place(box: np.ndarray, eyes: np.ndarray, shape: tuple[int, int], size: int, margin: float) -> _Window:
+    "The square around a detected face, moved inwards where it fits into the picture"
     x, y, w, h = box
     side = w * margin
     level = None if np.isnan(eyes).any() else eyes.mean(0)
     cx = x + w / 2 if level is None else level[0]
     cy = y + .53 * h if level is None else level[1] + .14 * w
-    return _Window(cx - side / 2 + .5, cy - side / 2 + .5, side, size)
+    left, top = (np.clip(v - side / 2 + .5, 0, n - side) if side <= n else v - side / 2 + .5 for v, n in ((cx, shape[1]), (cy, shape[0])))
+    return _Window(float(left), float(top), float(side), size)
 
 def _first_face(clip: Clip) -> Detection | None:
     "The face at the onset (else at the start), else in the first of some later frames that has one"
@@ -185,7 +185,7 @@ def crop_face(clip: Clip,
     if found is None:
         warn(f"crop_face: no frontal face found in {clip.source or 'the clip'}; it is given back as it was")
         return clip
-    window = _place(found.boxes[0], found.eyes[0], int(size), margin)
+    window = _place(found.boxes[0], found.eyes[0], clip.shape, int(size), margin)
     iod = clip.iod if clip.iod else (float(found.iod[0]) if found.found_eyes[0] else None)
     if iod is None: warn("crop_face: a face but not both eyes; iod stays unknown, so motion is in pixels only")
     truth = _cropped_truth(clip.truth, window) if clip.truth is not None else None
