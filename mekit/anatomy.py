@@ -148,14 +148,15 @@ def region_polygon(name: str, landmarks) -> np.ndarray:    # k 2, pixels
     "Outline of a region on a face"
     return carry(REGIONS[choose(name, REGIONS, where="region_polygon", what="region")], landmarks)
 
-# %% ../nbs/02_anatomy.ipynb #cfeabbf3
+# %% ../nbs/02_anatomy.ipynb #69dc4bb1
 def fill(polygon,                     # k 2, x y in pixels
          shape: tuple[int, int],      # h w
         ) -> np.ndarray:              # h w, bool
     "The pixels whose centres lie inside a polygon"
     polygon, mask = np.asarray(polygon, float), np.zeros(shape[:2], bool)
-    (x0, y0), (x1, y1) = np.maximum(np.floor(polygon.min(0)), 0).astype(int), np.ceil(polygon.max(0)).astype(int) + 1
-    y, x = np.mgrid[y0:min(y1, shape[0]), x0:min(x1, shape[1])]
+    x0, y0 = np.clip(np.floor(polygon.min(0)), 0, shape[1::-1]).astype(int)
+    x1, y1 = np.clip(np.ceil(polygon.max(0)) + 1, (x0, y0), shape[1::-1]).astype(int)
+    y, x = np.mgrid[y0:y1, x0:x1]
     inside = np.zeros(x.shape, bool)
     for (ax, ay), (bx, by) in zip(polygon, np.roll(polygon, -1, 0)):
         if ay != by: inside ^= ((ay > y) != (by > y)) & (x < (bx - ax) * (y - ay) / (by - ay) + ax)

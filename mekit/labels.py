@@ -6,10 +6,10 @@
 __all__ = ['AU_TABLE', 'CD6ME_AUS', 'EMOTIONS', 'CLASSES', 'LEFT_OUT', 'AUInfo', 'AU', 'Parsed', 'parse_aus', 'parse_au',
            'emotion_word', 'emotion_class', 'Terms', 'Label', 'check_marks', 'publish', 'check_terms']
 
-# %% ../nbs/01_labels.ipynb #38c06466
+# %% ../nbs/01_labels.ipynb #4fda1cdf
 import re
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 from .core import MekitError, choose, need
@@ -147,7 +147,7 @@ def _item(match) -> tuple[AU | None, str | None]:
     au = AU(number, before if before in ("L", "R") else side, after["intensity"] or after["intensity2"])
     return au, f"{before} of {match['item']}" if before and before not in "LR" else None
 
-# %% ../nbs/01_labels.ipynb #7d772c7c
+# %% ../nbs/01_labels.ipynb #4859bd43
 class _Reader:
     "Collects the units and the unread parts while walking over the tokens"
     def __init__(self): self.aus, self.unread, self.brackets, self.touching, self.doubt = [], [], [], False, None
@@ -165,9 +165,8 @@ class _Reader:
         if self.touching: self.doubt_last()
         else: self.drop_doubt(); self.doubt = m[0]
     def alt(self, m):
-        if self.touching: self.doubt_last()
+        if self.touching: self.doubt_last(); self.doubt = m[0]
         else: self.unread.append(m[0])
-        self.drop_doubt(); self.doubt = m[0] if self.touching else None
         self.touching = False
     def item(self, m):
         au, rest = _item(m)
@@ -175,13 +174,14 @@ class _Reader:
         if au: self.aus.append(replace(au, certain=not self.brackets and not self.doubt))
         self.touching, self.doubt = au is not None, None
 
-# %% ../nbs/01_labels.ipynb #ad4b1e92
+# %% ../nbs/01_labels.ipynb #631fac17
 def parse_aus(text,         # a cell of a label table: text, a number, or empty (None, NaN)
              ) -> Parsed:   # the units in the order written, each once, and what was not read
     "Read a coder's action units: `R12A+B25`, `(R6 or R12)+R15`, `1+2/4`, `AU7(k)`"
+    if isinstance(text, Real) and "e" in str(text): return Parsed((), (str(text),))      # 1e+30 is no unit of intensity E
     text = "" if text is None else str(text).translate(_HALF_WIDTH).strip()
     text = re.sub(r"^([0-9]+)\.0$", r"\1", text)
-    if text.lower() in ("", "0", "nan", "<na>"): return Parsed((), ())
+    if text.lower() in ("", "0", "nan", "nat", "<na>"): return Parsed((), ())
     reader = _Reader()
     for match in _TOKEN.finditer(text):
         kind = next(k for k in ("mark", "space", "sep", "alt", "open", "close", "item", "junk") if match[k] is not None)
