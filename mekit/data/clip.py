@@ -46,7 +46,7 @@ class Truth:
         array = {name: getattr(self, name)[at] for name in ("flow", "motion", "valid", "landmarks")}
         return Truth(**array, **table, reference=kept.index(self.reference or 0))
 
-# %% ../../nbs/10_data.clip.ipynb #c2219268
+# %% ../../nbs/10_data.clip.ipynb #8d48b8b2
 TIMEBASES = ("pts", "declared", "unknown")     # time stamps of the file; frame rate given by somebody; nobody knows
 
 def _checked_times(times, n: int, timebase: str, where: str):
@@ -69,7 +69,16 @@ def _checked_frames(frames, where: str):
     need(min(shape) > 0, where, expected="at least one frame", received=f"shape {shape}")
     return frames
 
-# %% ../../nbs/10_data.clip.ipynb #314c4364
+def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
+    "`truth`, if it speaks of n frames; its reference is the onset unless it names one"
+    arrays = {k: getattr(truth, k) for k in ("flow", "motion", "valid", "landmarks")} | truth.intensity | truth.nuisance
+    odd = {str(k): len(v) for k, v in arrays.items() if len(v) != n}
+    need(not odd, where, expected=f"a truth of {n} frames", received=f"lengths {odd}")
+    reference = (label.onset or 0) if truth.reference is None else truth.reference
+    need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
+    return dataclasses.replace(truth, reference=reference)
+
+# %% ../../nbs/10_data.clip.ipynb #5319fc88
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -89,7 +98,7 @@ class Clip:
         need(self.numbers.shape == (n,), where, expected=f"{n} frame numbers", received=f"shape {self.numbers.shape}")
         need(self.iod is None or (np.isfinite(self.iod) and self.iod > 0), where, expected="a positive inter-ocular distance, or None", received=self.iod)
         check_marks(n, self.label.onset, self.label.apex, self.label.offset, where)
-        if self.truth is not None and self.truth.reference is None: put(self, "truth", dataclasses.replace(self.truth, reference=self.label.onset or 0))
+        if self.truth is not None: put(self, "truth", _checked_truth(self.truth, n, self.label, where))
 
     def __len__(self) -> int: return len(self.frames)
     def __getitem__(self, at: slice) -> "Clip": return cut(self, at)
@@ -204,13 +213,13 @@ def _to_colour(x: np.ndarray) -> np.ndarray:
     if x.shape[-1] == 4: return np.rint(x[..., :3] * (x[..., 3:] / np.float32(255))).astype(np.uint8)
     return x
 
-# %% ../../nbs/10_data.clip.ipynb #c086aa8b
+# %% ../../nbs/10_data.clip.ipynb #d5ead557
 def _stacked(source) -> np.ndarray:
     "A list of pictures as one array; the first that differs in size is named"
     if isinstance(source, (list, tuple)):
         shapes = [np.shape(x) for x in source]
         odd = next((i for i, s in enumerate(shapes) if s != shapes[0]), None)
-        need(odd is None, "read_clip", expected="pictures of one size", received=f"picture 0 of {shapes[0]} and picture {odd} of {shapes[odd or 0]}")
+        if odd is not None: need(False, "read_clip", expected="pictures of one size", received=f"picture 0 of {shapes[0]} and picture {odd} of {shapes[odd]}")
     x = source if isinstance(source, Lazy) else np.asarray(source)
     if x.ndim == 3 and x.shape[-1] not in (1, 3, 4) and not isinstance(x, Lazy): x = x[..., None]
     need(x.ndim == 4 and x.shape[-1] in (1, 3, 4), "read_clip", expected="an array (t h w), (t h w 3) or (t h w 4)", received=f"shape {x.shape}",
@@ -254,7 +263,7 @@ def read_image(path) -> np.ndarray:
         alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
         return _to_colour(np.array(image.convert("RGBA" if alpha else "RGB")))
 
-# %% ../../nbs/10_data.clip.ipynb #627aee95
+# %% ../../nbs/10_data.clip.ipynb #d2b52d29
 CHECK_PIXELS = 5e8      # up to this many pixels everything is decoded once on opening; beyond, as it is used
 
 def _image_size(path: Path, whole: bool) -> tuple[int, int] | None:
@@ -287,7 +296,14 @@ def read_folder(folder) -> tuple:
     if len(good) < len(files): warn(f"{where}: {len(files) - len(good)} of {len(files)} images cannot be read and are left out: {_some([f.name for f, s in zip(files, sizes) if not s])}")
     files, sizes = [files[i] for i in good], [sizes[i] for i in good]
     _one_size(files, sizes, where)
-    return Lazy(lambda i: read_image(files[i]), len(files), (*sizes[0], 3)), numbers[good]
+    return Lazy(lambda i: _same_image(files[i], sizes[0]), len(files), (*sizes[0], 3)), numbers[good]
+
+def _same_image(path: Path, size: tuple[int, int]) -> np.ndarray:
+    "The image, if it is still there and as it was"
+    try: image = read_image(path)
+    except (OSError, ValueError, SyntaxError) as e: raise MekitError(f"{path}: expected the image that was there when the folder was opened, received {type(e).__name__}: {e}") from None
+    need(image.shape[:2] == size, str(path), expected=f"an image of {size[0]} x {size[1]}, as when the folder was opened", received=f"{image.shape[0]} x {image.shape[1]}")
+    return image
 
 def _from_folder(folder: Path) -> tuple:
     "Frames, times (none), numbers and name of a folder of images"
