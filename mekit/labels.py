@@ -6,13 +6,14 @@
 __all__ = ['AU_TABLE', 'CD6ME_AUS', 'EMOTIONS', 'CLASSES', 'LEFT_OUT', 'AUInfo', 'AU', 'Parsed', 'parse_aus', 'parse_au',
            'emotion_word', 'emotion_class', 'Terms', 'Label', 'check_marks', 'publish', 'check_terms']
 
-# %% ../nbs/01_labels.ipynb #4fda1cdf
+# %% ../nbs/01_labels.ipynb #c2dec6a3
 import re
 from dataclasses import dataclass, replace
+from html import escape
 from numbers import Integral, Real
 from typing import NamedTuple
 
-from .core import MekitError, choose, need
+from .core import choose, need
 
 # %% ../nbs/01_labels.ipynb #87f8519e
 _UPPER = """
@@ -246,7 +247,7 @@ def emotion_class(word: str | None,            # as written in the label file; N
     if sample is not None and f"{database}/{str(sample).removeprefix(database + '/')}" in LEFT_OUT[scheme]: return None
     return _MEGC2019[database].get(plain)
 
-# %% ../nbs/01_labels.ipynb #96b56632
+# %% ../nbs/01_labels.ipynb #9d916f5e
 @dataclass(frozen=True)
 class Terms:
     "Who may see the face of a clip, as its reader or user declared"
@@ -255,6 +256,7 @@ class Terms:
 
     def __post_init__(self): choose(self.access, ("private", "publishable"), where="Terms", what="access")
 
+# %% ../nbs/01_labels.ipynb #d08f948d
 @dataclass(frozen=True)
 class Label:
     "What is known about a clip: when, which action units, which emotion word, whose, and who may see it"
@@ -274,7 +276,21 @@ class Label:
         parts = [self.sample or self.subject, marks, "+".join(au.code for au in self.aus), self.emotion, None if self.terms.access == "publishable" else "private"]
         return f"Label({', '.join(str(p) for p in parts if p)})"
 
-# %% ../nbs/01_labels.ipynb #507c47eb
+    def _repr_html_(self) -> str: return _timeline(self)
+
+def _timeline(label: Label) -> str:
+    "The three marks on a line, with what was coded, as a small SVG that follows the page's text colour"
+    marks = {name: getattr(label, name) for name in ("onset", "apex", "offset") if getattr(label, name) is not None}
+    low, high = (min(marks.values()), max(marks.values())) if marks else (0, 1)
+    x = {name: 40 + 240 * (mark - low) / max(high - low, 1) for name, mark in marks.items()}
+    rise = " ".join(f"{x[n]:.0f},{16 if n == 'apex' else 40}" for n in x)
+    dots = "".join(f'<circle cx="{x[n]:.0f}" cy="{16 if n == "apex" else 40}" r="3"/><text x="{x[n]:.0f}" y="{10 if n == "apex" else 54}" text-anchor="middle">{n} {m}</text>' for n, m in marks.items())
+    words = [label.sample or label.subject, "+".join(au.code for au in label.aus), label.emotion, label.terms.access]
+    head = " &middot; ".join(escape(str(w)) for w in words if w)
+    return (f'<div style="font:12px sans-serif">{head}<br><svg width="320" height="60" fill="currentColor" font-size="10" role="img" aria-label="{escape(repr(label), quote=True)}">'
+            f'<polyline points="{rise}" fill="none" stroke="currentColor" opacity=".5"/>{dots}</svg></div>')
+
+# %% ../nbs/01_labels.ipynb #9ef9d898
 def check_marks(n: int,                 # frames in the clip
                 onset: int | None,      # each an index, or None where unknown
                 apex: int | None,

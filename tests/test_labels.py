@@ -154,3 +154,12 @@ def test_terms():
     with pytest.raises(MekitError, match="a note"): publish(private, "  ")
     with pytest.raises(MekitError, match="Did you mean 'private'"): Terms("privat")
     assert "private" in repr(private) and pickle.loads(pickle.dumps(private)) == private
+
+
+@pytest.mark.parametrize("label", [Label(), Label(3, 3, 3), Label(0, 24, 61, parse_aus("4+L10B").aus, "disgust"), Label(5, None, 9, subject="<script>&\"", emotion="<b>")])
+def test_a_label_draws_itself_safely(label):
+    from xml.etree import ElementTree
+    page = label._repr_html_()
+    ElementTree.fromstring(page.replace("<br>", "<br/>").replace("&middot;", "·"))
+    assert "<script" not in page and "<b>" not in page
+    assert page.count("<circle") == sum(m is not None for m in (label.onset, label.apex, label.offset))

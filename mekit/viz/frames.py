@@ -6,14 +6,14 @@
 __all__ = ['to_rgb', 'check_limit', 'flow_to_rgb', 'colour_wheel', 'colour_map', 'robust_limit', 'overlay', 'quiver_image',
            'grid', 'strip', 'encode_jpeg', 'encode_png']
 
-# %% ../../nbs/04_viz.frames.ipynb #37774f2d
+# %% ../../nbs/04_viz.frames.ipynb #f6a07d31
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..core import need
-from .style import CMAPS, NO_DATA, WHEEL, lut, paper_style
+from .style import NO_DATA, WHEEL, lut, paper_style
 
 # %% ../../nbs/04_viz.frames.ipynb #0e8bf709
 def _hatch(shape: tuple[int, int]) -> np.ndarray:    # h w 3, uint8
@@ -106,7 +106,7 @@ def robust_limit(values, *, percentile: float = 99.5) -> float:
     power = 10. ** np.floor(np.log10(top))
     return float(next(power * step for step in (1, 2, 5, 10) if power * step >= top * (1 - 1e-9)))
 
-# %% ../../nbs/04_viz.frames.ipynb #008e792c
+# %% ../../nbs/04_viz.frames.ipynb #611c6341
 def overlay(image,                   # h w [3|4]
             values,                  # h w, same size
             *,
@@ -124,6 +124,7 @@ def overlay(image,                   # h w [3|4]
     opacity = alpha * np.where(np.isnan(values), 1, np.minimum(size / limit, 1))[..., None]
     return (image * (1 - opacity) + colour * opacity).round().astype(np.uint8)
 
+# %% ../../nbs/04_viz.frames.ipynb #7aede56e
 def quiver_image(image,               # h w [3|4]
                  uv,                  # 2 h w, pixels, same size
                  *,
@@ -153,7 +154,7 @@ def _arrow(image: np.ndarray, start, move, colour) -> None:
         cv2.polylines(image, fixed([barbs[0], end, barbs[1]]), True, shade, width, cv2.LINE_AA, 4)
         cv2.fillPoly(image, fixed([barbs[0], end, barbs[1]]), shade, cv2.LINE_AA, 4)
 
-# %% ../../nbs/04_viz.frames.ipynb #fe0e928d
+# %% ../../nbs/04_viz.frames.ipynb #c475b657
 def _named(images, titles) -> tuple[list, list]:
     "Images and their titles, from a dict or a sequence"
     if isinstance(images, dict): titles, images = list(images) if titles is None else titles, list(images.values())
@@ -168,6 +169,12 @@ def _sizes(images, where: str) -> tuple[int, int]:    # h w
     need(len(shapes) == 1, where, expected="at least one image, all of one size", received=", ".join(f"{h}x{w}" for h, w in shapes) or "none", do="Crop or resize them alike first." if shapes else "")
     return shapes[0]
 
+def _cell(ax, image, title: str) -> None:
+    "One picture without axes, or a gap"
+    ax.set(xticks=[], yticks=[], title=title); ax.spines[:].set_visible(False)
+    if image is not None: ax.imshow(image, interpolation="nearest" if image.shape[0] < 64 else "antialiased")
+
+# %% ../../nbs/04_viz.frames.ipynb #b731ec90
 def grid(rows,                   # {row title: images or {column title: image}}, or a sequence of sequences; None leaves a gap
          *,
          titles=None,            # of the columns; default: the keys of the first row that is a dict
@@ -189,11 +196,6 @@ def grid(rows,                   # {row title: images or {column title: image}},
     plt.close(fig)
     return fig
 
-def _cell(ax, image, title: str) -> None:
-    "One picture without axes, or a gap"
-    ax.set(xticks=[], yticks=[], title=title); ax.spines[:].set_visible(False)
-    if image is not None: ax.imshow(image, interpolation="nearest" if image.shape[0] < 64 else "antialiased")
-
 def strip(images,                 # a sequence of images, or {title: image}
           *,
           titles=None,            # one per image
@@ -203,7 +205,7 @@ def strip(images,                 # a sequence of images, or {title: image}
     pictures, heads = _named(images, titles)
     return grid([pictures], titles=heads, height=height)
 
-# %% ../../nbs/04_viz.frames.ipynb #c3e14a74
+# %% ../../nbs/04_viz.frames.ipynb #98e056d0
 def encode_jpeg(image,                # h w [3|4]
                 quality: int = 90,    # 1..100
                ) -> bytes:
