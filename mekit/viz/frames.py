@@ -47,7 +47,7 @@ def to_rgb(image,              # h w, h w 1, h w 3 or h w 4; uint8, uint16, bool
     if unknown.any(): out[unknown] = _hatch(out.shape[:2])[unknown]
     return out
 
-# %% ../../nbs/04_viz.frames.ipynb #f2054806
+# %% ../../nbs/04_viz.frames.ipynb #9626e47f
 def check_limit(limit, where: str) -> float:
     "A positive finite number, or an error"
     good = np.ndim(limit) == 0 and not isinstance(limit, (str, bool)) and limit is not None and np.isfinite(limit) and limit > 0
@@ -55,7 +55,7 @@ def check_limit(limit, where: str) -> float:
     return float(limit)
 
 def _check_flow(uv, where: str) -> np.ndarray:
-    uv = np.asarray(uv, float)
+    uv = np.asarray(uv, np.float32)
     need(uv.ndim == 3 and uv.shape[0] == 2 and uv.size, where, expected="one flow of shape (2 h w): u right, v down", received=f"shape {uv.shape}",
          do="Index a stack of flows first: uv[i]." if uv.ndim == 4 else "")
     return uv
@@ -68,9 +68,9 @@ def flow_to_rgb(uv,                # 2 h w, pixels, u right, v down
     (u, v), limit = _check_flow(uv, "flow_to_rgb"), check_limit(limit, "flow_to_rgb")
     unknown = np.isnan(u) | np.isnan(v)
     u, v = np.where(unknown, 0, u), np.where(unknown, 0, v)
-    strength = np.minimum(np.hypot(u, v) / limit, 1)[..., None]
-    colour = WHEEL[np.degrees(np.arctan2(v, u)).round().astype(int) % 360]
-    out = (255 + (colour - 255.) * strength).round().astype(np.uint8)
+    with np.errstate(over="ignore"): strength = np.minimum(np.hypot(u, v) / np.float32(limit), 1)[..., None]
+    turn = (np.arctan2(v, u) * np.float32(180 / np.pi)).round().astype(np.int16) % 360
+    out = (255.5 + (WHEEL[turn] - np.float32(255)) * strength).astype(np.uint8)
     out[unknown] = _hatch(out.shape[:2])[unknown]
     return out
 
