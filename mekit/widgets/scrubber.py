@@ -7,11 +7,12 @@ __all__ = ['STEP', 'KINDS', 'PANES', 'CURVES', 'MOST_FRAMES', 'HEAVY_MB', 'grid_
            'make_stack', 'colour_tables', 'check_panes', 'curve_of', 'Content', 'encode', 'prepare', 'pack', 'still',
            'ClipWidget', 'Scrubber', 'scrub']
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #fedc6bc0
+# %% ../../nbs/81_widgets.scrubber.ipynb #0f866f92
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -105,10 +106,11 @@ def make_stack(kind: str,               # key of KINDS
     quantum = k.quantum or limit / 1000
     return Stack(kind, np.clip(np.rint(coarse / quantum), -32767, 32767).astype("<i2"), pairs, quantum, limit)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #19f1fe1e
+# %% ../../nbs/81_widgets.scrubber.ipynb #dd7d1630
 PANES = {"frame": (None, "plain", None), "flow": ("flow", "wheel", "wheel"), "quiver": ("flow", "arrows", None), "strain": ("strain", "scale", "strain"),
          "difference": ("difference", "scale", "signed"), "attribution": ("attribution", "scale", "signed"), "truth": ("truth", "wheel", "wheel")}
 
+@lru_cache
 def colour_tables() -> dict[str, np.ndarray]:   # name -> 256 3 uint8
     "Direction to colour, from +u towards +v; and the scales for positive and for signed values"
     turn, ramp = np.linspace(0, 2 * np.pi, 256, endpoint=False), np.linspace(0, 1, 256)[None]
@@ -156,7 +158,7 @@ def _other_stacks(clip, attribution, kinds, limits) -> list[Stack]:
         stacks.append(make_stack("truth", lambda i: np.nan_to_num(np.asarray(known[i])), onset + [start - onset[0, 0], 0], n, limit=limits.get("truth")))
     return stacks
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #8149a648
+# %% ../../nbs/81_widgets.scrubber.ipynb #39a2378d
 CURVES = {"strain": "mean strain", "flow": "mean flow", "truth": "mean true flow", "attribution": "mean size of attribution", "difference": "mean change"}
 
 def curve_of(stack: Stack, n: int) -> dict:
@@ -166,7 +168,7 @@ def curve_of(stack: Stack, n: int) -> dict:
         v = stack.real(i)
         values[frame] = round(float((np.hypot(*v) if len(v) == 2 else np.abs(v[0])).mean()) * k.factor, 6)
     known = [v for v in values if v is not None]
-    return {"name": CURVES[stack.kind], "unit": k.unit, "values": values, "low": min(0., *known, 0.), "high": max(max(known), 1e-9)}
+    return {"name": CURVES[stack.kind], "unit": k.unit, "values": values, "low": 0., "high": max(*known, 0.1 * k.floor * k.factor)}
 
 # %% ../../nbs/81_widgets.scrubber.ipynb #6d7b3b74
 MOST_FRAMES, HEAVY_MB = 2000, 150
@@ -320,7 +322,7 @@ class ClipWidget(MekitWidget):
         check_marks(len(self.content.clip), marks.get("onset"), marks.get("apex"), marks.get("offset"), "marks")
         return marks
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #9524a37f
+# %% ../../nbs/81_widgets.scrubber.ipynb #d6f7afb3
 class Scrubber(ClipWidget):
     "A clip to seek, play and mark, frame by frame"
     @property
@@ -338,10 +340,10 @@ class Scrubber(ClipWidget):
         "Replace what is shown; the place and, on the same frames, the marks stay"
         old = self.content
         self.content = prepare(data, panes, flow=flow, attribution=attribution, quality=old.quality, limits=limits, like=old)
-        with self.hold_sync(), self.hold_trait_notifications():
+        with self.hold_sync():
             if self.content.clip.frames is not old.clip.frames: self.marks = {m: v for m in ("onset", "apex", "offset") if (v := getattr(self.content.clip.label, m)) is not None}
             for name, value in pack(self.content).items(): setattr(self, name, value)
-            self.frame = self.frame
+            self.frame = min(self.frame, len(self.content.clip) - 1)
 
 def scrub(data,                         # Clip, Attribution or array (t h w [3])
           panes=None,                   # frame, flow, quiver, strain, difference, attribution, truth; default: frame, flow and strain or attribution

@@ -1,7 +1,9 @@
 """One JupyterLab and one Chromium for the whole run
 
 `chromium`  Playwright's Browser
-`page`      a fresh page, 1200 x 900; any console error, page error or failed request fails the test; `page.asked` lists every URL asked for
+`page`      a fresh page, 1200 x 900; a console error or page error fails the test; `page.asked` lists every URL asked for
+            (dark: @pytest.mark.parametrize("page", ["dark"], indirect=True))
+`lab_page`  the same, one for all tests of a module
 `lab`       a running JupyterLab (harness.Lab): lab.write(name, cells), then open_notebook(page, lab, name), run_all(page), execute(page, code)
 `screen`    screen(page, name): a screenshot in _build/screens
 """
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-from harness import ROOT, browser, find_chromium, jupyterlab  # noqa: E402
+from harness import ROOT, browser, find_chromium, fresh_page, jupyterlab  # noqa: E402
 
 
 def _missing(what: str) -> None:
@@ -45,26 +47,21 @@ def lab(chromium):
         yield server
 
 
-# What JupyterLab itself says and we cannot help: it asks for optional things that are not there.
-QUIET = ("favicon", "/api/me", "ResizeObserver loop")
-
-
 @pytest.fixture
 def page(chromium, request):
-    context = chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme=getattr(request, "param", "light"))
-    p = context.new_page()
-    p.asked, p.wrong = [], []
-    p.on("request", lambda r: p.asked.append(r.url))
-    p.on("console", lambda m: p.wrong.append(f"console: {m.text} {m.location.get('url', '')}") if m.type == "error" else None)
-    p.on("pageerror", lambda e: p.wrong.append(f"page error: {e}"))
-    yield p
-    wrong = [w for w in p.wrong if not any(q in w for q in QUIET)]
-    context.close()
-    assert not wrong, wrong
+    with fresh_page(chromium, getattr(request, "param", "light")) as p:
+        yield p
+
+
+@pytest.fixture(scope="module")
+def lab_page(chromium, lab):
+    "One page for all tests of a module: opening JupyterLab takes seconds"
+    with fresh_page(chromium) as p:
+        yield p
 
 
 @pytest.fixture
 def screen():
     folder = ROOT / "_build" / "screens"
     folder.mkdir(parents=True, exist_ok=True)
-    return lambda page, name: page.screenshot(path=folder / f"{name}.png")
+    return lambda page, name, **more: page.screenshot(path=folder / f"{name}.png", **more)

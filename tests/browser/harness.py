@@ -42,6 +42,21 @@ def browser():
             chromium.close()
 
 
+@contextmanager
+def fresh_page(chromium, scheme: str = "light", quiet: tuple[str, ...] = ()):
+    "A page of its own; a console error, page error or failed picture on it is raised at the end. `page.asked`: URLs asked for"
+    context = chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.asked, page.wrong = [], []
+    page.on("request", lambda r: page.asked.append(r.url))
+    page.on("console", lambda m: page.wrong.append(f"console: {m.text} {m.location.get('url', '')}") if m.type == "error" else None)
+    page.on("pageerror", lambda e: page.wrong.append(f"page error: {e}"))
+    yield page
+    wrong = [w for w in page.wrong if not any(q in w for q in quiet)]
+    context.close()
+    assert not wrong, wrong
+
+
 @dataclass
 class Lab:
     url: str
@@ -82,6 +97,9 @@ def jupyterlab():
         root.mkdir()
         own = {k: str(Path(folder) / v) for k, v in {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
                                                       "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}.items()}
+        quiet = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}')
         env = {**os.environ, **own, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]),
                "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",

@@ -150,10 +150,11 @@ def test_narrow_and_short(page, screen, tmp_path):
     ready(page)
     assert page.evaluate(CODES) == [0, 7]
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".mekit-scrubber").focus()
     for key in ("ArrowRight", "Space", "Space", "End", "."):
         page.keyboard.press(key)
     assert page.evaluate(CODES) == [0, 7]
-    screen(page, "scrubber_page_narrow")
+    screen(page, "scrubber_page_narrow", full_page=True)
 
 
 def test_a_frame_that_cannot_be_decoded_is_said_and_not_shown(page, coded, tmp_path):

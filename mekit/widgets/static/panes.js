@@ -42,7 +42,7 @@ const legendOf = (pane, stack, table) => {
   if (pane.kind === "arrows") return [h("span", {}, `${round(pane.gain)}\u00d7 · up to ${limit}`)];
   const ramp = h("i", { class: "m-ramp", "aria-hidden": "true" });
   ramp.style.background = rampOf(table);
-  return [h("span", {}, stack.signed ? "\u2212" + limit.split(" ")[0] : "0"), ramp, h("span", {}, (stack.signed ? "+" : "") + limit)];
+  return stack.signed ? [ramp, h("span", {}, `\u00b1${limit}`)] : [h("span", {}, "0"), ramp, h("span", {}, limit)];
 };
 
 export class Pane {

@@ -32,7 +32,7 @@ class Scrubber {
       h("i", { class: "m-rail" }), h("i", { class: "m-span" }), h("i", { class: "m-thumb" }));
     this.chart = h("div", { "data-role": "curve", "aria-hidden": "true" });
     this.chart.innerHTML = `<svg viewBox="0 0 ${meta.n} 1" preserveAspectRatio="none"><path class="m-area"/><path class="m-line"/></svg><i class="m-now"></i>`;
-    this.flags = Object.fromEntries(MARKS.map(m => [m, h("i", { class: `m-flag m-${m}`, "data-mark": m, hidden: "" }, h("b", {}, m[0] === "o" && m !== "onset" ? "f" : m[0]))]));
+    this.flags = Object.fromEntries(MARKS.map((m, k) => [m, h("i", { class: `m-flag m-${m}`, "data-mark": m, hidden: "" }, h("b", {}, "oaf"[k]))]));
     this.chart.append(...Object.values(this.flags));
     this.chosen = h("select", { "aria-label": "Curve" }, ...meta.curves.map((c, k) => h("option", { value: k }, c.name)));
     this.range = h("span", { class: "m-note" });
@@ -53,13 +53,15 @@ class Scrubber {
       h("span", { class: "m-group" }, button("slower", "Slower", "\u2212", ","), this.pace, button("faster", "Faster", "+", "."), this.looper),
       h("span", { class: "m-group" }, ...MARKS.map(m => this.marker[m])),
       h("span", { class: "m-group" }, button("out", "Zoom out", "\u2296", "-"), button("in", "Zoom in", "\u2295", "+")),
-      this.panes.length > 1 ? h("span", { class: "m-group" }, ...this.toggles) : null),
-    h("div", { class: "m-read" }, this.time, this.values), this.status);
+      this.panes.length > 1 ? h("span", { class: "m-group" }, ...this.toggles) : null, this.status),
+    h("div", { class: "m-read" }, this.time, this.values));
   }
 
   listen() {
     const on = (node, event, act, more = {}) => node.addEventListener(event, act, { signal: this.stop.signal, ...more });
     on(this.root, "keydown", e => this.key(e));
+    // JupyterLab's one-letter shortcuts (x cuts the cell) must not act from here; its Ctrl and Command ones may.
+    on(window, "keydown", e => { if (this.root.contains(e.target)) this.root.toggleAttribute("data-lm-suppress-shortcuts", !(e.ctrlKey || e.metaKey || e.altKey)); }, { capture: true });
     on(this.root, "click", e => { const b = e.target.closest("button[data-act]"); if (b) { this.act(b.dataset.act, e.shiftKey); this.settleSoon(); } });
     on(this.root, "pointerenter", () => this.warm()); on(this.root, "focusin", () => this.warm());
     on(this.chosen, "change", () => this.showCurve(Number(this.chosen.value)));
@@ -225,7 +227,7 @@ class Scrubber {
     const { n, numbers, times } = this.meta, place = `${100 * shareOf(i, n)}%`;
     this.root.style.setProperty("--m-place", place);
     this.track.setAttribute("aria-valuenow", i); this.track.setAttribute("aria-valuetext", `frame ${i}, ${this.when(i)}`);
-    this.time.textContent = `frame ${i} of ${n}` + (numbers[i] === i ? "" : ` · no. ${numbers[i]}`) + (times ? ` · ${ms(times[i])}` : " · no times");
+    this.time.textContent = `frame ${i} / ${n - 1}` + (numbers[i] === i ? "" : ` · no. ${numbers[i]}`) + (times ? ` · ${ms(times[i])}` : " · no times");
     const c = this.meta.curves[this.curve], y = c?.values[i];
     this.range.textContent = c ? `${y == null ? "none" : y.toPrecision(3)} ${c.unit} here · ${c.low.toPrecision(2)} to ${c.high.toPrecision(2)} ${c.unit}` : "";
   }

@@ -18,8 +18,8 @@ export const clipLoader = (meta, frames, values) => async i => {
 
 // Least recently used entries leave first; the newest always stays.
 export class FrameStore {
-  constructor(load, n, room) {
-    Object.assign(this, { fetch: load, n, room: Math.max(2, room), ready: new Map(), pending: new Map(), plan: 0, closed: false });
+  constructor(decode, n, room) {
+    Object.assign(this, { decode, n, room: Math.max(2, room), ready: new Map(), pending: new Map(), plan: 0, closed: false });
   }
 
   peek(i) {
@@ -32,7 +32,7 @@ export class FrameStore {
     const entry = this.peek(i);
     if (entry) return Promise.resolve(entry);
     if (!this.pending.has(i)) {
-      this.pending.set(i, this.fetch(i).then(e => this.keep(i, e)).finally(() => this.pending.delete(i)));
+      this.pending.set(i, this.decode(i).then(e => this.keep(i, e)).finally(() => this.pending.delete(i)));
     }
     return this.pending.get(i);
   }
