@@ -37,6 +37,10 @@ VIDEOS = {
     "VP9, 120 fps in whole ms": (".webm", dict(codec="libvpx-vp9", fps=120)),
     "MJPEG in AVI": (".avi", dict(codec="mjpeg")),
     "MJPEG in QuickTime": (".mov", dict(codec="mjpeg", vfr=True)),
+    "h264, lines with padding": (".mp4", dict(size=(118, 138))),
+    "VP9, lines with padding": (".webm", dict(codec="libvpx-vp9", fps=25, size=(90, 122))),
+    "h264, 10 bit": (".mp4", dict(pix_fmt="yuv420p10le", size=(118, 138))),
+    "FFV1, packed RGB": (".mkv", dict(codec="ffv1", fps=25, pix_fmt="bgr0", size=(118, 138))),
     "MPEG-4 part 2": (".avi", dict(codec="mpeg4")),
 }
 
@@ -117,6 +121,10 @@ def test_going_forwards_decodes_each_frame_once(made, monkeypatch):
     for _ in clip.frames:
         pass
     assert len(went) == 1
+    clip = read_clip(made("h264 with B-frames")[0])
+    for i in range(90)[::-1]:
+        assert read_barcode(clip.frames[i]) == i
+    assert len(went) <= 1 + 5
 
 
 def test_long_files_are_numbered_by_their_packets(made, monkeypatch):
@@ -494,6 +502,7 @@ def test_arrays_of_every_kind():
     (["a.png", "b.png"], "received"),
     (None, "received"),
     (7, "received"),
+    (Clip(np.zeros((2, 8, 8, 3), np.uint8)), "received a Clip"),
 ])
 def test_arrays_that_are_refused(source, message):
     with pytest.raises(MekitError, match=message):

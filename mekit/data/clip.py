@@ -6,7 +6,7 @@
 __all__ = ['TIMEBASES', 'MICRO_FPS', 'IMAGES', 'CHECK_PIXELS', 'Truth', 'Clip', 'cut', 'timing_note', 'resize', 'read_array',
            'natural', 'read_image', 'read_folder', 'read_clip']
 
-# %% ../../nbs/10_data.clip.ipynb #8efe1a1d
+# %% ../../nbs/10_data.clip.ipynb #6c192f9f
 import base64
 import dataclasses
 import difflib
@@ -14,6 +14,7 @@ import html
 import re
 import threading
 import zlib
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -310,7 +311,7 @@ def _from_folder(folder: Path) -> tuple:
     frames, numbers = read_folder(folder)
     return frames, None, numbers, str(folder)
 
-# %% ../../nbs/10_data.clip.ipynb #a55da1cc
+# %% ../../nbs/10_data.clip.ipynb #3aafc077
 def _open(path) -> tuple:
     "Container and video stream of a file, with a threaded decoder"
     where = f"read_clip {path}"
@@ -335,9 +336,16 @@ def _decoded(packet) -> list:
     try: return packet.decode()
     except av.error.FFmpegError: return None
 
+def _checksum(frame) -> int:
+    "Of the first plane (brightness, in most formats), without the padding at the ends of its lines, which is left to chance"
+    plane, form = frame.planes[0], frame.format
+    width = plane.width * ((form.components[0].bits + 7) // 8 if form.is_planar else max(1, form.padded_bits_per_pixel // 8))
+    lines = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))
+    return zlib.crc32(np.ascontiguousarray(lines[:plane.height, :width]))
+
 def _stamp(frame) -> int | None: return frame.dts if frame.pts is None else frame.pts
 
-# %% ../../nbs/10_data.clip.ipynb #bdd5f53b
+# %% ../../nbs/10_data.clip.ipynb #9cc50c9e
 @dataclass(frozen=True)
 class _Scan:
     "One pass through a video file"
@@ -365,7 +373,7 @@ def _scan(path, limit: float) -> _Scan:
                 if shape is None: shape, turn = (frame.height, frame.width), frame.rotation // 90 % 4
                 need(shape == (frame.height, frame.width), f"read_clip {path}", expected=f"pictures of one size, {shape[0]} x {shape[1]}",
                      received=f"frame {len(shown)} of {frame.height} x {frame.width}")
-                shown.append((_stamp(frame), zlib.crc32(memoryview(frame.planes[0])), frame.is_corrupt))
+                shown.append((_stamp(frame), _checksum(frame), frame.is_corrupt))
         stamps = [p[0] for p in packets if p[0] is not None]
         ends = float(container.duration or 0) / av.time_base - float((max(stamps, default=0) - min(stamps, default=0)) * stream.time_base)
         promised, tick = stream.frames, stream.time_base
@@ -447,21 +455,21 @@ def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np
     if not out and 0 < len(jumps) <= .02 * len(times) and np.mean(np.abs(np.diff(times) - step) <= 1.001) > .95:
         warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({np.diff(times)[jumps[0]]:.0f} ms instead of {step:.0f}): the camera or the file has lost pictures there.")
 
-# %% ../../nbs/10_data.clip.ipynb #25d03882
+# %% ../../nbs/10_data.clip.ipynb #a4218c2b
 class _Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: _Index, turn: int):
         self.path, self.index, self.turn, self.lock = path, index, turn, threading.Lock()
         self.place = {s: i for i, s in enumerate(index.stamps)}
         self.container = self.ahead = self.last = None
+        self.recent = OrderedDict()     # stamp -> picture, as decoded: going backwards costs one seek for many frames
 
     def frame(self, i: int) -> np.ndarray:
         "h w 3 uint8, upright"
         want = self.index.stamps[i]
         with self.lock:
-            for start in self._starts(want):
-                frame = self._walk(want, start)
-                if frame is not None: return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turn))
+            frame = self._sound(want) or next(filter(None, (self._walk(want, start) for start in self._starts(want))), None)
+            if frame is not None: return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turn))
         raise MekitError(f"{self.path}: frame {self.index.numbers[i]} was there when the file was opened and does not decode now. Has the file changed? Read it again.")
 
     def _starts(self, want: int) -> list:
@@ -475,11 +483,24 @@ class _Video:
         if start != "here": self._go(start)
         beyond = 0
         for stamp, frame in self.ahead:
-            self.last = stamp
-            if stamp == want: return frame if self.index.sums.get(want) in (None, zlib.crc32(memoryview(frame.planes[0]))) else None
+            self._keep(stamp, frame)
+            if stamp == want: return self._sound(want)
             beyond += stamp > want
             if beyond > 16: return None
         self.last = None
+
+    def _keep(self, stamp: int, frame, limit: float = 16e6) -> None:
+        "Hold on to the last few pictures, up to about `limit` bytes"
+        self.last = stamp
+        self.recent.pop(stamp, None)
+        self.recent[stamp] = frame
+        while len(self.recent) > max(4, limit // (2 * frame.width * frame.height)): self.recent.popitem(last=False)
+
+    def _sound(self, want: int):
+        "The picture stamped `want`, if it is at hand and looks as it did in the first pass"
+        frame = self.recent.get(want)
+        same = frame is not None and self.index.sums.get(want) in (None, _checksum(frame))
+        return frame if same else None
 
     def _go(self, start) -> None:
         "Put the decoder at a key frame, or at the beginning"
@@ -545,7 +566,7 @@ def _declared(times, numbers, fps, where: str) -> tuple:
         if abs(stamped / fps - 1) > .01: warn(f"{where}: fps={fps:g} is used as you declared it, but the time stamps of the file say {stamped:.4g} frames a second.")
     return (numbers - numbers[0]) * 1000 / float(fps), "declared"
 
-# %% ../../nbs/10_data.clip.ipynb #4bca71e2
+# %% ../../nbs/10_data.clip.ipynb #81ca4eb0
 def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     "Height and width meant by `size`: (h, w), or the longer side with the proportions kept"
     if size is None: return shape
@@ -565,6 +586,7 @@ def read_clip(source,                       # video file, folder of images, or a
               size=None,                    # (h, w), or the longer side; None: as recorded
              ) -> Clip:
     "Open a recording; pictures are decoded when looked at"
+    need(not isinstance(source, Clip), "read_clip", expected="a file, a folder or an array", received="a Clip", do="Cut it with clip[a:b].")
     is_path = isinstance(source, (str, Path))
     path = _found(Path(source).expanduser()) if is_path else None
     frames, times, numbers, name = _from_array(source) if not is_path else _from_folder(path) if path.is_dir() else _from_video(path)
