@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['ROWS', 'KINDS', 'PT', 'LINE', 'UNITS', 'Content', 'Sheet', 'Layout', 'MotionFigure', 'figure']
 
-# %% ../../nbs/70_figures.motion.ipynb #2df7effe
+# %% ../../nbs/70_figures.motion.ipynb #1e3d5e62
 import io
 import json
+import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,6 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .. import __version__
 from ..core import atomic_path, choose, need
 from ..data.clip import Clip
 from ..labels import check_terms
@@ -190,7 +190,7 @@ def _fit(words: list[str], room: float) -> str:
         else: lines.append(word)
     return "\n".join(lines)
 
-# %% ../../nbs/70_figures.motion.ipynb #0f559b6d
+# %% ../../nbs/70_figures.motion.ipynb #615d585a
 def _lines(columns, room: float) -> int:
     "How many lines the longest column label takes in `room` mm"
     return max(_fit(list(c[1:]), room).count("\n") + 1 for c in columns)
@@ -209,7 +209,8 @@ def _try(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foot: 
 def _layout(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foot: int, layout: str) -> Layout:
     "Fit the panels to the width; `aspect` is height over width, `foot` lines of small print"
     straight, turned = (_try(width, n_kinds, columns, aspect, keyed, foot, t) for t in (False, True))
-    if layout == "auto": layout = "rows" if straight.height <= min(1.8 * width, 235) or straight.height <= turned.height else "columns"
+    tall = straight.height > min(1.8 * width, 235) and straight.height > turned.height
+    if layout == "auto": layout = "columns" if tall or straight.panel[0] < 11 <= turned.panel[0] else "rows"
     best = straight if layout == "rows" else turned
     need(best.panel[0] >= 11, "figure", expected="panels of at least 11 mm", received=f"{best.panel[0]:.1f} mm for {len(columns)} frames and {n_kinds} kinds in {width:g} mm",
          do="Show fewer frames or kinds, or use width_mm=178.")
@@ -390,7 +391,7 @@ class MotionFigure:
             sidecar.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
-# %% ../../nbs/70_figures.motion.ipynb #fb4350c3
+# %% ../../nbs/70_figures.motion.ipynb #956e748e
 def _fixed():
     "Fonts embedded in PDF, outlines in SVG, and the same bytes every time"
     return rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "mekit", "savefig.bbox": None})
@@ -399,7 +400,7 @@ def _facts(content: Content, width: float, height: float) -> dict:
     "What the sidecar says"
     clip, label = content.clip, content.clip.label
     at = [c[0] for c in content.columns]
-    return dict(mekit=__version__, clip=dict(source=str(clip.source), frames=len(clip), size=list(clip.shape), iod=clip.iod),
+    return dict(mekit=sys.modules["mekit"].__version__, clip=dict(source=str(clip.source), frames=len(clip), size=list(clip.shape), iod=clip.iod),
                 label=dict(aus=[a.code for a in label.aus], emotion=label.emotion, subject=label.subject, database=label.database, sample=label.sample,
                            onset=label.onset, apex=label.apex, offset=label.offset),
                 onset=content.onset, frames=at, names=[c[1] for c in content.columns], numbers=[int(clip.numbers[t]) for t in at],
@@ -408,13 +409,13 @@ def _facts(content: Content, width: float, height: float) -> dict:
                 limits=content.limits, clipped=content.facts["clipped"], units={k: UNITS[k] for k in content.limits},
                 width_mm=width, height_mm=round(height, 2), terms=dict(access=label.terms.access, note=label.terms.note))
 
-# %% ../../nbs/70_figures.motion.ipynb #caf26817
+# %% ../../nbs/70_figures.motion.ipynb #764e445f
 def _source(thing, rows) -> tuple[Clip, object, tuple]:
     "The clip, the attribution if there is one, and the rows that can be shown of it"
+    need(isinstance(thing, Clip) or hasattr(thing, "maps"), "figure", expected="a Clip or an Attribution", received=type(thing).__name__,
+         do="An array becomes a clip with read_clip(array, fps=...).")
     attribution = None if isinstance(thing, Clip) else thing
     clip = thing if attribution is None else getattr(thing, "clip", None)
-    need(attribution is None or hasattr(attribution, "maps"), "figure", expected="a Clip or an Attribution", received=type(thing).__name__,
-         do="An array becomes a clip with read_clip(array, fps=...).")
     need(isinstance(clip, Clip), "figure", expected="an attribution of a clip", received="one of bare tensors", do="Attribute a Clip, attribute(model, clip, target).")
     rows = (rows,) if isinstance(rows, str) else tuple(rows)
     if attribution is None and rows == ROWS: rows = ROWS[:-1]
