@@ -164,7 +164,7 @@ def timing_note(clip: Clip) -> str | None:
     return (f"Too slow for micro timing: {clip.fps:.4g} frames a second, one every {step:.0f} ms. A micro-expression lasts 40 to 500 ms, "
             f"here {40 / step:.0f} to {500 / step:.0f} frames; durations and onsets are not to be read off this clip.")
 
-# %% ../../nbs/10_data.clip.ipynb #7d56c111
+# %% ../../nbs/10_data.clip.ipynb #e13c84b0
 def resize(image: np.ndarray,           # h w c
            size: tuple[int, int],       # h, w
           ) -> np.ndarray:
@@ -192,7 +192,8 @@ def _picture(clip: Clip) -> str:
     cells = "".join(f'<figure style="margin:0 8px 0 0;display:inline-block">{_small(np.asarray(clip.frames[i]))}'
                     f'<figcaption style="font-size:11px">{at[k]}{when[k]}</figcaption></figure>' for k, i in _shown(clip).items())
     terms = clip.label.terms.access
-    banner = f'<div style="font-size:11px;border-top:2px solid #d55e00">private: shown to you only ({html.escape(clip.label.database or clip.source)})</div>' if terms == "private" else ""
+    owner = html.escape(clip.label.database or clip.source)
+    banner = f'<div style="font-size:11px;border-top:2px solid #d55e00">private: shown to you only ({owner})</div>' if terms == "private" else ""
     note = f'<div style="font-size:11px">{html.escape(timing_note(clip) or "")}</div>'
     return f'<div class="mekit-clip" data-terms="{terms}">{banner}{cells}<div style="font-size:12px">{html.escape(_line(clip))}</div>{note}</div>'
 
@@ -241,7 +242,7 @@ def _from_array(source) -> tuple:
     x = read_array(source)
     return x, None, np.arange(len(x)), f"array {tuple(x.shape)}"
 
-# %% ../../nbs/10_data.clip.ipynb #2d73d50e
+# %% ../../nbs/10_data.clip.ipynb #4902a76c
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 def natural(name: str) -> list:
@@ -253,7 +254,8 @@ def _numbers(names: list[str], where: str) -> np.ndarray:
     runs = [re.findall(r"\d+", Path(n).stem) for n in names]
     numbers = [int(r[-1]) if r and len(r[-1]) < 18 else -1 for r in runs]
     if min(numbers) >= 0 and all(a < b for a, b in zip(numbers, numbers[1:])): return np.array(numbers)
-    if len(names) > 1: warn(f"{where}: the digits in the file names ({names[0]}, {names[1]}, ...) are not one increasing series; frames are numbered 1 to {len(names)} in name order.")
+    if len(names) > 1: warn(f"{where}: the digits in the file names ({names[0]}, {names[1]}, ...) are not one increasing series; "
+                            f"frames are numbered 1 to {len(names)} in name order.")
     return np.arange(1, len(names) + 1)
 
 def read_image(path) -> np.ndarray:
@@ -264,7 +266,7 @@ def read_image(path) -> np.ndarray:
         alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
         return _to_colour(np.array(image.convert("RGBA" if alpha else "RGB")))
 
-# %% ../../nbs/10_data.clip.ipynb #d2b52d29
+# %% ../../nbs/10_data.clip.ipynb #2fe0642d
 CHECK_PIXELS = 5e8      # up to this many pixels everything is decoded once on opening; beyond, as it is used
 
 def _image_size(path: Path, whole: bool) -> tuple[int, int] | None:
@@ -282,6 +284,7 @@ def _one_size(files: list[Path], sizes: list, where: str) -> None:
          received=f"{files[odd].name} of {sizes[odd][0]} x {sizes[odd][1]}; {sum(s != sizes[0] for s in sizes)} of {len(sizes)} differ",
          do="Put each recording into a folder of its own.")
 
+# %% ../../nbs/10_data.clip.ipynb #40d360ed
 def _some(names: list) -> str: return ", ".join(map(str, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 def read_folder(folder) -> tuple:
@@ -289,12 +292,14 @@ def read_folder(folder) -> tuple:
     folder, where = Path(folder), f"read_clip {folder}"
     files = sorted((f for f in folder.iterdir() if f.suffix.lower() in IMAGES and f.is_file() and not f.name.startswith(".")), key=lambda f: natural(f.name))
     others = sorted(f.name for f in folder.iterdir())
-    need(bool(files), where, expected=f"images ({' '.join(IMAGES)})", received=f"none of them; it holds {_some(others) or 'nothing'}", do="Give the folder that holds the frames of one clip.")
+    need(bool(files), where, expected=f"images ({' '.join(IMAGES)})", received=f"none of them; it holds {_some(others) or 'nothing'}",
+         do="Give the folder that holds the frames of one clip.")
     numbers, first = _numbers([f.name for f in files], where), next(filter(None, (_image_size(f, False) for f in files)), (1, 1))
     sizes = [_image_size(f, len(files) * first[0] * first[1] <= CHECK_PIXELS) for f in files]
     good = [i for i, s in enumerate(sizes) if s]
     need(bool(good), where, expected="images that can be read", received=f"{len(files)} files, none of which can: {_some([f.name for f in files])}")
-    if len(good) < len(files): warn(f"{where}: {len(files) - len(good)} of {len(files)} images cannot be read and are left out: {_some([f.name for f, s in zip(files, sizes) if not s])}")
+    bad = [f.name for f, s in zip(files, sizes) if not s]
+    if bad: warn(f"{where}: {len(bad)} of {len(files)} images cannot be read and are left out: {_some(bad)}")
     files, sizes = [files[i] for i in good], [sizes[i] for i in good]
     _one_size(files, sizes, where)
     return Lazy(lambda i: _same_image(files[i], sizes[0]), len(files), (*sizes[0], 3)), numbers[good]
@@ -311,7 +316,7 @@ def _from_folder(folder: Path) -> tuple:
     frames, numbers = read_folder(folder)
     return frames, None, numbers, str(folder)
 
-# %% ../../nbs/10_data.clip.ipynb #3aafc077
+# %% ../../nbs/10_data.clip.ipynb #8d083d91
 def _open(path) -> tuple:
     "Container and video stream of a file, with a threaded decoder"
     where = f"read_clip {path}"
@@ -321,7 +326,8 @@ def _open(path) -> tuple:
         need(size > 0, where, expected="a video file", received="an empty file")
         raise MekitError(f"{where}: expected a video file, received {size} bytes that no decoder recognises ({type(e).__name__}). "
                          "Is it cut short (a recording that was not finished), or not a video?") from None
-    need(bool(container.streams.video) and container.format.name != "tty", where, expected="a file with a video stream", received=container.format.long_name or container.format.name)
+    need(bool(container.streams.video) and container.format.name != "tty", where, expected="a file with a video stream",
+         received=container.format.long_name or container.format.name)
     stream = container.streams.best("video")
     stream.thread_type = "FRAME"
     return container, stream
@@ -343,9 +349,9 @@ def _checksum(frame) -> int:
     lines = np.frombuffer(plane, np.uint8).reshape(-1, abs(plane.line_size))
     return zlib.crc32(np.ascontiguousarray(lines[:plane.height, :width]))
 
-def _stamp(frame) -> int | None: return frame.dts if frame.pts is None else frame.pts
+def _stamp(item) -> int | None: return item.dts if item.pts is None else item.pts
 
-# %% ../../nbs/10_data.clip.ipynb #9cc50c9e
+# %% ../../nbs/10_data.clip.ipynb #c13b2405
 @dataclass(frozen=True)
 class _Scan:
     "One pass through a video file"
@@ -359,13 +365,14 @@ class _Scan:
     turn: int           # quarter turns, counter-clockwise, that set the picture upright
     tick: object        # seconds, a fraction
 
+# %% ../../nbs/10_data.clip.ipynb #560034c6
 def _scan(path, limit: float) -> _Scan:
     "Read a video from its beginning, decoding up to `limit` pixels"
     container, stream = _open(path)
     packets, shown, shape, turn, whole, broken = [], [], None, 0, True, False
     with container:
         for packet in _packets(container, stream):
-            if packet.size: packets.append((packet.pts if packet.pts is not None else packet.dts, packet.is_keyframe, packet.is_discard, packet.is_corrupt))
+            if packet.size: packets.append((_stamp(packet), packet.is_keyframe, packet.is_discard, packet.is_corrupt))
             whole = whole and (shape is None or len(shown) * shape[0] * shape[1] <= limit)
             pictures = _decoded(packet) if whole else []
             broken = broken or pictures is None
@@ -381,7 +388,7 @@ def _scan(path, limit: float) -> _Scan:
     need(bool(shown), f"read_clip {path}", expected="a video with at least one picture", received=f"{len(packets)} packets, none of which decodes")
     return _Scan(packets, shown, whole, broken, promised, silent, shape, turn, tick)
 
-# %% ../../nbs/10_data.clip.ipynb #cb224095
+# %% ../../nbs/10_data.clip.ipynb #8b2c56ca
 def _damaged(scan: _Scan) -> set:
     "Stamps of the pictures that are broken or predicted from a broken one"
     out = {s for s, _, _ in scan.shown}
@@ -399,7 +406,7 @@ def _ranges(numbers: list[int]) -> str:
     runs = np.split(np.asarray(numbers), np.flatnonzero(np.diff(numbers) != 1) + 1)
     return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)
 
-# %% ../../nbs/10_data.clip.ipynb #464c4f1c
+# %% ../../nbs/10_data.clip.ipynb #fad1d034
 @dataclass(frozen=True)
 class _Index:
     "Which picture is frame i"
@@ -415,7 +422,8 @@ def _index_of(scan: _Scan, path) -> _Index:
     stamps, where = [s for s, _, _ in scan.shown], f"read_clip {path}"
     known = [p[0] for p in scan.packets if not p[2]]
     bad = set() if None in stamps + known else _damaged(scan)
-    if None in stamps or (not bad and any(b <= a for a, b in zip(stamps, stamps[1:]))) or (not scan.whole and (None in known or len(set(known)) < len(known))):
+    unordered = None in stamps or (not bad and any(b <= a for a, b in zip(stamps, stamps[1:])))
+    if unordered or (not scan.whole and (None in known or len(set(known)) < len(known))):
         return _counted(scan if scan.whole else _scan(path, np.inf), where)
     later = [] if scan.whole and not bad else [s for s in set(known) - set(stamps) if s > stamps[-1] or s in bad]
     everything = np.array(sorted(set(stamps + later)))
@@ -427,6 +435,7 @@ def _index_of(scan: _Scan, path) -> _Index:
     keys = sorted(p[0] for p in scan.packets if p[1] and p[0] is not None)
     return _Index(everything[sound].tolist(), numbers[sound], times[sound], keys, {s: c for s, c, _ in scan.shown}, False)
 
+# %% ../../nbs/10_data.clip.ipynb #b72eeffd
 def _counted(scan: _Scan, where: str) -> _Index:
     "The index of a file whose time stamps are missing or repeat: pictures by position, no times"
     broken = next((i for i, s in enumerate(scan.shown) if s[2]), len(scan.shown))
@@ -435,7 +444,7 @@ def _counted(scan: _Scan, where: str) -> _Index:
     warn(f"{where}: the file's time stamps are missing or repeat; times are unknown. Give fps= if you know the frame rate.")
     return _Index(list(range(broken)), np.arange(broken), None, [], {i: s[1] for i, s in enumerate(scan.shown)}, True)
 
-# %% ../../nbs/10_data.clip.ipynb #1080c9d5
+# %% ../../nbs/10_data.clip.ipynb #b4d5978d
 def _places(times: np.ndarray) -> np.ndarray:
     "Frame numbers of a damaged video: by time where its rate is constant, so that lost pictures leave a gap; else by counting"
     count = np.arange(len(times))
@@ -451,11 +460,13 @@ def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np
     out = sorted(set(range(n + missing)) - set(numbers[sound].tolist()))
     if out: warn(f"{where}: the file is damaged or cut short; frames {_ranges(out)} are left out, {n + missing - len(out)} of {n + missing} are used."
                  + (" (How many are missing at the end is estimated from the duration.)" if missing and not scan.promised else ""))
-    jumps = np.flatnonzero(np.diff(times) > 1.9 * step)
-    if not out and 0 < len(jumps) <= .02 * len(times) and np.mean(np.abs(np.diff(times) - step) <= 1.001) > .95:
-        warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({np.diff(times)[jumps[0]]:.0f} ms instead of {step:.0f}): the camera or the file has lost pictures there.")
+    steps = np.diff(times)
+    jumps = np.flatnonzero(steps > 1.9 * step)
+    if not out and 0 < len(jumps) <= .02 * len(times) and np.mean(np.abs(steps - step) <= 1.001) > .95:
+        warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({steps[jumps[0]]:.0f} ms instead of {step:.0f}): "
+             "the camera or the file has lost pictures there.")
 
-# %% ../../nbs/10_data.clip.ipynb #a4218c2b
+# %% ../../nbs/10_data.clip.ipynb #77f5930d
 class _Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: _Index, turn: int):
@@ -518,7 +529,7 @@ def _stream(container, stream, counted: bool):
     frames = (f for p in _packets(container, stream) for f in _decoded(p) or [])
     yield from enumerate(frames) if counted else ((_stamp(f), f) for f in frames if _stamp(f) is not None)
 
-# %% ../../nbs/10_data.clip.ipynb #400fdfd5
+# %% ../../nbs/10_data.clip.ipynb #b11b1ba7
 def _from_video(path: Path) -> tuple:
     "Frames, times, numbers and name of a video file"
     scan = _scan(path, CHECK_PIXELS)
@@ -535,7 +546,7 @@ def _ends_right(path, index: _Index, scan: _Scan) -> bool:
     try: return _Video(path, index, scan.turn).frame(len(index.stamps) - 1) is not None
     except MekitError: return False
 
-# %% ../../nbs/10_data.clip.ipynb #47398229
+# %% ../../nbs/10_data.clip.ipynb #5cbb7917
 def _found(path: Path) -> Path:
     "`path`, if there is something there; else the error names the nearest"
     if path.exists(): return path
@@ -544,7 +555,8 @@ def _found(path: Path) -> Path:
         while not folder.is_dir(): folder = folder.parent
         raise MekitError(f"read_clip: no such file or folder: {path}; the path exists up to {folder}.")
     close = difflib.get_close_matches(path.name, [f.name for f in folder.iterdir()], n=3, cutoff=.5)
-    raise MekitError(f"read_clip: no such file or folder: {path}. " + (f"Did you mean {' or '.join(close)}?" if close else f"The folder {folder} has nothing of a similar name."))
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"The folder {folder} has nothing of a similar name."
+    raise MekitError(f"read_clip: no such file or folder: {path}. {hint}")
 
 def _window(numbers: np.ndarray, start, stop, stride, where: str) -> slice:
     "Which positions the frame numbers `start` to `stop` are"
@@ -566,7 +578,7 @@ def _declared(times, numbers, fps, where: str) -> tuple:
         if abs(stamped / fps - 1) > .01: warn(f"{where}: fps={fps:g} is used as you declared it, but the time stamps of the file say {stamped:.4g} frames a second.")
     return (numbers - numbers[0]) * 1000 / float(fps), "declared"
 
-# %% ../../nbs/10_data.clip.ipynb #81ca4eb0
+# %% ../../nbs/10_data.clip.ipynb #422ea06d
 def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     "Height and width meant by `size`: (h, w), or the longer side with the proportions kept"
     if size is None: return shape
