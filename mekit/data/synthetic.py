@@ -47,7 +47,7 @@ def _read_aus(aus) -> dict[AU, float]:
         units[unit] = size
     return units
 
-# %% ../../nbs/11_data.synthetic.ipynb #5647bb09
+# %% ../../nbs/11_data.synthetic.ipynb #ee307ea4
 _HELD = (*range(27, 31), *range(36, 48))                 # bridge of the nose and the lids, unless the unit moves them
 _REACH, _FADE = 0.105, 0.20                              # IOD; share of one landmark's weight at which the field has halved
 
@@ -55,8 +55,9 @@ class _Shape:
     "The displacement field of one action unit on one face, length 1 at its peak landmark"
     def __init__(self, au: AU, points: np.ndarray):
         moved = {k: np.array(v, float) * _side_share(points[k, 0], au.side) for k, v in AU_MOTION[au.number].items()}
-        moved = {k: v for k, v in moved.items() if np.any(v)}
-        held = [k for k in _HELD if k not in moved]
+        still = [k for k, v in moved.items() if not np.any(v)]          # the other side of a one-sided unit
+        moved = {k: v for k, v in moved.items() if k not in still}
+        held = [*still, *(k for k in _HELD if k not in moved and k not in still)]
         self.at = points[[*moved, *held]].astype(np.float32)
         self.move = np.array([*moved.values(), *np.zeros((len(held), 2))], np.float32)
         self.gain = 1.
@@ -64,8 +65,9 @@ class _Shape:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:     # n 2 -> n 2, both in IOD units
         "Displacement at any points"
-        gap = x[:, None].astype(np.float32) - self.at
-        weight = np.exp((gap**2).sum(-1) * np.float32(-.5 / _REACH**2))
+        x = x.astype(np.float32)
+        squared = (x**2).sum(1)[:, None] + (self.at**2).sum(1) - 2 * x @ self.at.T
+        weight = np.exp(squared * np.float32(-.5 / _REACH**2))
         return weight @ self.move / (weight.sum(1, keepdims=True) + _FADE) * self.gain
 
 def _side_share(x: float, side: str | None) -> float:
@@ -159,7 +161,7 @@ def _nuisance(nuisance, n: int, reference: int, seed: int) -> dict[str, np.ndarr
     made = dict(noise=np.full(n, float(wanted.get("noise", 0))), translation=paths["translation"], illumination=1 + paths["illumination"][:, 0])
     return {name: made[name] for name in wanted}
 
-# %% ../../nbs/11_data.synthetic.ipynb #826b9e27
+# %% ../../nbs/11_data.synthetic.ipynb #1f4e4a42
 def _shifted(field: np.ndarray, by: np.ndarray) -> np.ndarray:      # 2 h w, (2) pixels -> 2 h w
     "`field(y - by)` by six-tap Lagrange interpolation along each axis"
     kernels = []
@@ -186,7 +188,7 @@ class _Camera:
             back = np.tensordot((self.course[t] ** np.arange(1, self.warp.order + 1)).astype(np.float32), self.warp.inverse, 1)
             source = source + (_shifted(back, self.moves[t]) if np.any(move) else back)
         x, y = (source - move[:, None, None] + self.face.offset) * self.face.scale - np.float32(.5)
-        image = cv2.remap(self.face.texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        image = cv2.remap(self.face.texture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if "illumination" in self.nuisance: image = image * np.float32(self.nuisance["illumination"][t])
         if np.any(self.nuisance.get("noise", 0)):
             rng = np.random.default_rng([self.seed, 3, t])

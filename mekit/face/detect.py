@@ -89,7 +89,7 @@ def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8
     box = hits[np.argmax(hits[:, 2])] / scale
     return box, _eyes(grey, box)
 
-# %% ../../nbs/20_face.detect.ipynb #7a4d7317
+# %% ../../nbs/20_face.detect.ipynb #3f1c08d9
 def detect(clip_or_frames,     # a Clip, or t h w 3 uint8
            *,
            frames=None,        # indices to look at; None: all
@@ -97,7 +97,7 @@ def detect(clip_or_frames,     # a Clip, or t h w 3 uint8
     "The largest face and its eye centres, frame by frame"
     pictures = getattr(clip_or_frames, "frames", clip_or_frames)
     shape = np.shape(pictures) if not hasattr(pictures, "shape") else pictures.shape
-    need(len(shape) in (3, 4) and (len(shape) == 3 or shape[-1] == 3), "detect", expected="a Clip or an array t h w 3", received=f"shape {tuple(shape)}", do="One picture is picture[None].")
+    need(len(shape) == 3 and shape[-1] > 4 or len(shape) == 4 and shape[-1] == 3, "detect", expected="a Clip or an array t h w 3 (or t h w, grey)", received=f"shape {tuple(shape)}", do="One picture is picture[None].")
     n = len(pictures)
     at = range(n) if frames is None else [int(i) for i in np.atleast_1d(frames)]
     need(all(-n <= i < n for i in at), "detect", expected=f"frames from 0 to {n - 1}", received=list(at)[:6])
