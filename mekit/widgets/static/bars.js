@@ -60,7 +60,7 @@ function drawRow(row, parent) {
   node.setAttribute("aria-label", describe(row));
   node.title = row.trained ? `${row.title || row.name}: click to make it the target` : `${row.name}: not trained, its value means nothing`;
   make("span", "mekit-bars-name", node, row.name);
-  make("span", "mekit-bars-title", node, row.trained ? row.title : `${row.title} (not trained)`.trim());
+  make("span", "mekit-bars-title", node, row.trained ? row.title : "not trained");
   const track = make("span", "mekit-bars-track", node);
   make("span", "mekit-bars-fill", track).style.width = `${100 * clamp(row.value || 0)}%`;
   const moved = span(row.value, row.before);
