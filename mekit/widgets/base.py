@@ -70,11 +70,12 @@ def whole_page(body: str,       # HTML
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{html.escape(title)}</title><style>{PAGE_STYLE}</style></head>'
             f"<body>\n{body}\n</body></html>\n")
 
-# %% ../../nbs/80_widgets.base.ipynb #30c701b9
+# %% ../../nbs/80_widgets.base.ipynb #4a7a3075
 class MekitWidget(AnyWidget):
     "A widget that is also a page and a picture"
     title = "mekit"
 
+    def __repr__(self) -> str: return f"{type(self).__name__}({self.title})"
     def picture(self) -> np.ndarray | None: return None             # h w 3 uint8, or none
     def allow_writing(self, what: str) -> None: "Raise where what is shown may not be written to a file"
 

@@ -7,11 +7,11 @@ __all__ = ['STEP', 'KINDS', 'PANES', 'CURVES', 'MOST_FRAMES', 'HEAVY_MB', 'grid_
            'make_stack', 'colour_tables', 'check_panes', 'curve_of', 'Content', 'encode', 'prepare', 'pack', 'still',
            'ClipWidget', 'Scrubber', 'scrub']
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #0f866f92
+# %% ../../nbs/81_widgets.scrubber.ipynb #1b4c99d1
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -194,7 +194,7 @@ def encode(clip: Clip, quality) -> tuple[bytes, ...]:
     if size > HEAVY_MB: warn(f"scrub: {len(clip)} frames weigh {size:.0f} MB; a part (clip[a:b]), or read_clip(..., size=...), would show faster.")
     return pictures
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #297b9c75
+# %% ../../nbs/81_widgets.scrubber.ipynb #f77526d1
 def _source(data, attribution) -> tuple:
     "The clip and the attribution in what was given"
     if hasattr(data, "maps"):
@@ -221,6 +221,9 @@ def prepare(data,                       # Clip, Attribution or array (t h w [3])
     same = like is not None and like.clip.frames is clip.frames and like.quality == quality
     pictures = like.pictures if same else encode(clip, quality)
     stacks = {s.kind: s for s in _flow_stacks(clip, flow, kinds, limits) + _other_stacks(clip, attribution, kinds, limits)}
+    if {"flow", "truth"} <= set(stacks):        # what was measured and what is true, on one scale
+        one = max(stacks[k].limit for k in ("flow", "truth"))
+        stacks |= {k: replace(stacks[k], limit=limits.get(k, one)) for k in ("flow", "truth")}
     seen = stacks if stacks else {s.kind: s for s in _other_stacks(clip, None, ["difference"], {})}
     return Content(clip, panes, pictures, quality, stacks, [curve_of(seen[k], len(clip)) for k in CURVES if k in seen], attribution)
 
@@ -266,7 +269,7 @@ def pack(content: Content) -> dict:     # traits of the widget
                 tables={k: t.tobytes().hex() for k, t in colour_tables().items()}, precision=_precision(content.stacks))
     return dict(meta=meta, frames=b"".join(content.pictures), values=values)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #c61997de
+# %% ../../nbs/81_widgets.scrubber.ipynb #dd16149c
 def _laid_over(image: np.ndarray, stack: Stack, k: int, kind: str) -> np.ndarray:
     "Values as colours over the grey, darkened frame"
     h, w = image.shape[:2]
@@ -274,7 +277,8 @@ def _laid_over(image: np.ndarray, stack: Stack, k: int, kind: str) -> np.ndarray
     size = np.clip(np.hypot(*v) if len(v) == 2 else np.abs(v[0]), 0, 1)
     table = colour_tables()["wheel" if len(v) == 2 else "signed" if KINDS[stack.kind].signed else "strain"]
     place = np.arctan2(v[1], v[0]) * 128 / np.pi if len(v) == 2 else np.clip(v[0], -1, 1) * 127.5 + 127.5 if KINDS[stack.kind].signed else 255 * size
-    colour, alpha = table[np.rint(place).astype(int) % 256], np.sqrt(size)[..., None] * .92
+    opacity = np.minimum(1, 1.5 * size) if len(v) == 1 and KINDS[stack.kind].signed else np.sqrt(size)
+    colour, alpha = table[np.rint(place).astype(int) % 256], opacity[..., None] * .92
     dark = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] * .5
     return np.rint(alpha * colour + (1 - alpha) * dark).astype(np.uint8)
 
@@ -322,13 +326,14 @@ class ClipWidget(MekitWidget):
         check_marks(len(self.content.clip), marks.get("onset"), marks.get("apex"), marks.get("offset"), "marks")
         return marks
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #d6f7afb3
+# %% ../../nbs/81_widgets.scrubber.ipynb #226913de
 class Scrubber(ClipWidget):
     "A clip to seek, play and mark, frame by frame"
     @property
     def clip(self) -> Clip: return self.marked()
     @property
     def title(self) -> str: return self.meta["title"]
+    def __repr__(self) -> str: return f"Scrubber({self.title}, {len(self.content.clip)} frames: {', '.join(self.content.panes)})"
     def marked(self) -> Clip:
         "The clip with the marks as they stand"
         return self.content.clip.mark(**{m: self.marks.get(m) for m in ("onset", "apex", "offset")})

@@ -27,6 +27,8 @@ def opened(lab_page, lab):
 @pytest.fixture
 def live(opened):
     "The notebook with the scrubber in its first state"
+    ready(opened)
+    until(opened, "w.frame", opened.locator(".mekit-scrubber").first.get_attribute("data-frame"))      # nothing is on its way any more
     execute(opened, "w.show(clip, ('frame', 'difference'))\nw.marks = {'onset': 20}\nw.frame = 0")
     ready(opened)
     opened.locator(".mekit-scrubber").first.focus()
@@ -47,10 +49,11 @@ def until(page, expression: str, value: str) -> None:
 
 def test_200_random_seeks_by_key_drag_curve_and_python(live):
     rng, now = random.Random(2), 0
-    live.locator("[data-role=track]").scroll_into_view_if_needed()
+    live.locator("[data-role=track]").first.scroll_into_view_if_needed()
     for k in range(200):
         target = rng.randrange(N)
-        if k % 4 == 3:
+        if k % 4 == 3:      # a change that is still on its way to the kernel wins over the kernel's, so wait for it
+            until(live, "w.frame", str(now))
             execute(live, f"w.frame = {target}")
         elif k % 4 == 0:
             by_keys(live, now, target)

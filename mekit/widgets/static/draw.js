@@ -65,7 +65,7 @@ export const paintScale = (data, cells, quantum, limit, isSigned, table, out) =>
   for (let k = 0; k < cells; k++) {
     const x = clamp(data[k] * quantum / limit, isSigned ? -1 : 0, 1);
     const c = 3 * Math.round(isSigned ? 127.5 + 127.5 * x : 255 * x), o = 4 * k;
-    out[o] = table[c]; out[o + 1] = table[c + 1]; out[o + 2] = table[c + 2]; out[o + 3] = 255 * Math.sqrt(Math.abs(x)) * 0.92;
+    out[o] = table[c]; out[o + 1] = table[c + 1]; out[o + 2] = table[c + 2]; out[o + 3] = 235 * (isSigned ? Math.min(1, 1.5 * Math.abs(x)) : Math.sqrt(Math.abs(x)));
   }
 };
 

@@ -36,7 +36,7 @@ class Scrubber {
     this.chart.append(...Object.values(this.flags));
     this.chosen = h("select", { "aria-label": "Curve" }, ...meta.curves.map((c, k) => h("option", { value: k }, c.name)));
     this.range = h("span", { class: "m-note" });
-    this.play = button("play", "Play", "", "space"); this.pace = h("span", { class: "m-pace" });
+    this.play = button("play", "Play", "", "space"); this.pace = h("span", { class: "m-pace" }); this.scaleText = h("span", { class: "m-pace" }, "whole");
     this.marker = Object.fromEntries(MARKS.map((m, k) => [m, button(m, `Set ${m}`, "", "oaf"[k])]));
     this.toggles = this.panes.map((p, k) => button(`pane:${k}`, `Pane ${p.pane.name}`, `${k + 1} ${p.pane.name}`, k + 1));
     this.looper = button("loop", "Loop", "loop", "l");
@@ -52,7 +52,7 @@ class Scrubber {
     h("div", { class: "m-bar" }, h("span", { class: "m-group" }, button("back", "Previous frame", "\u2039", "left"), this.play, button("next", "Next frame", "\u203a", "right")),
       h("span", { class: "m-group" }, button("slower", "Slower", "\u2212", ","), this.pace, button("faster", "Faster", "+", "."), this.looper),
       h("span", { class: "m-group" }, ...MARKS.map(m => this.marker[m])),
-      h("span", { class: "m-group" }, button("out", "Zoom out", "\u2296", "-"), button("in", "Zoom in", "\u2295", "+")),
+      h("span", { class: "m-group" }, button("out", "Zoom out", "\u2296", "-"), this.scaleText, button("in", "Zoom in", "\u2295", "+")),
       this.panes.length > 1 ? h("span", { class: "m-group" }, ...this.toggles) : null, this.status),
     h("div", { class: "m-read" }, this.time, this.values));
   }
@@ -177,6 +177,7 @@ class Scrubber {
     const v = this.view(), zoom = clamp(d === 0 ? 1 : this.zoom * (d > 0 ? 2 : 0.5), 1, 16), spot = at ?? this.spot ?? { x: v.x + v.w / 2, y: v.y + v.h / 2 };
     const k = this.zoom / zoom;
     this.cx = spot.x + (v.x + v.w / 2 - spot.x) * k; this.cy = spot.y + (v.y + v.h / 2 - spot.y) * k; this.zoom = zoom;
+    this.scaleText.textContent = zoom > 1 ? `${zoom}\u00d7` : "whole";
     this.root.classList.toggle("m-zoomed", zoom > 1); this.redraw();
   }
 
