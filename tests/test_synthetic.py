@@ -215,7 +215,9 @@ def test_the_label_says_what_was_done():
     label = synthesize({"AU4": 1.5, "AU12L": "C", 9: .3}).label
     assert [au.code for au in label.aus] == ["4B", "L12C", "9A"]
     assert (label.database, label.subject, label.terms.access) == ("synthetic", "identity0", "publishable")
-    assert len({synthesize({"AU4": a}, seed=s).label.sample for a in (1., 2.) for s in (0, 1)}) == 4
+    keys = {synthesize({"AU4": a}, seed=s, size=n, nuisance=m).label.sample for a in (1., 2.) for s in (0, 1) for n in (64, 96) for m in (None, {"noise": 1.})}
+    assert len(keys) == 16
+    assert synthesize({"AU4": 1.}).label == synthesize({"AU4": 1.}).label
 
 
 def test_letters_and_numbers_agree():

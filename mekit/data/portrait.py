@@ -144,7 +144,7 @@ def _rgb(colour) -> np.ndarray: return np.array(colour, np.float32) / 255
 def _darken(image, mask, rgb): return image * (1 - mask[..., None].astype(np.float32) * np.array(rgb, np.float32))
 def _step(v, a, b): t = np.clip((v - a) / (b - a), 0, 1); return t * t * (3 - 2 * t)
 
-# %% ../../nbs/10a_data.portrait.ipynb #f204d420
+# %% ../../nbs/10a_data.portrait.ipynb #c93903b7
 def _rho(c: _Canvas, who: Identity):
     "Distance from the middle of the head, 1 at its outline"
     return (np.hypot(c.x, c.y - .1) / _radius(who, np.arctan2(c.x, c.y - .1))).astype(np.float32)
@@ -163,6 +163,7 @@ def _nose_relief(c: _Canvas, who: Identity):
     ring = np.hypot((a - half + .05) / .07, (c.y - tip - .035) / .075) - 1
     return z - .016 * np.exp(-.5 * (ring / .16)**2) * _step(a, half - .06, half)
 
+# %% ../../nbs/10a_data.portrait.ipynb #2830529c
 def _relief(c: _Canvas, who: Identity, rho):     # h w, IOD units towards the viewer
     "Height of the face"
     a, (_, base, half), (mouth, corner) = np.abs(c.x), who.nose, who.mouth
@@ -177,7 +178,7 @@ def _relief(c: _Canvas, who: Identity, rho):     # h w, IOD units towards the vi
     z -= .010 * c.bump(0, base + .075, .016, .045) - .005 * c.bump(.036, base + .08, .016, .05)
     return z.astype(np.float32)
 
-# %% ../../nbs/10a_data.portrait.ipynb #347bd150
+# %% ../../nbs/10a_data.portrait.ipynb #52bfcca2
 def _light(c: _Canvas, z, key=(-.34, -.34, .88)):     # h w diffuse light, h w cosine for the gloss
     "Two lamps and a sky on a relief"
     zx, zy = (cv2.Sobel(z, cv2.CV_32F, *d, scale=c.iod / 8) for d in ((1, 0), (0, 1)))
@@ -187,6 +188,7 @@ def _light(c: _Canvas, z, key=(-.34, -.34, .88)):     # h w diffuse light, h w c
     light = .64 * facing(key) + .30 * facing((.70, .05, .70)) + .22 * sky * (.75 + .25 * facing((0, -1, .3)))
     return light * (.55 + .45 * sky), facing(np.array(key) / np.linalg.norm(key) + (0, 0, 1))
 
+# %% ../../nbs/10a_data.portrait.ipynb #e0c47ff3
 def _freckles(c: _Canvas):
     mask = np.zeros(c.x.shape, np.uint8)
     for x, y, r in zip(c.rng.uniform(-.65, .65, 46), c.rng.uniform(-.55, 1.1, 46), c.rng.uniform(.002, .0052, 46)):
@@ -210,7 +212,7 @@ def _skin(c: _Canvas, who: Identity, z):     # h w 3, 0..1
     out = 1.06 * colour * spread * warm * (1 + .023 * fine + .020 * pores)[..., None] + spec[..., None] * np.array([1, .97, .94], np.float32)
     return out.astype(np.float32)
 
-# %% ../../nbs/10a_data.portrait.ipynb #83aeda48
+# %% ../../nbs/10a_data.portrait.ipynb #7c065e6c
 def _nostrils(c: _Canvas, who: Identity, image):
     tip, base, half = who.nose
     t = np.linspace(0, 2 * np.pi, 40)
@@ -234,7 +236,7 @@ def _mouth(c: _Canvas, who: Identity, image):
     image = _darken(image, .22 * c.fill(np.vstack([line - 2.8 * thick, (line + thick)[::-1]]), .010), (1, 1, 1))
     return _darken(image, c.bump(half + .002, y + .012, .016, .011), (.30, .38, .38))
 
-# %% ../../nbs/10a_data.portrait.ipynb #481fa27c
+# %% ../../nbs/10a_data.portrait.ipynb #f3d178c0
 def _iris(c: _Canvas, who: Identity, x, y):     # h w 3 colour, h w disc
     r, angle = np.hypot(x, y) / who.iris, np.arctan2(y, x)
     fibres = sum(np.sin(k * angle + c.rng.uniform(0, 6) + 2.2 * np.sin(3 * angle + k) + 2 * r) / 4 for k in (17, 29, 43, 61))
@@ -266,7 +268,7 @@ def _eye(c: _Canvas, who: Identity, image, side: int):
     rim, _ = c.hairs([low[2:-5] + (0, .004)], widths=max(1, round(.008 * c.iod)))
     return _lashes(c, _mix(image, (.80, .56, .50), .40 * c.blur(rim, .003)), up, low, side)
 
-# %% ../../nbs/10a_data.portrait.ipynb #ded18063
+# %% ../../nbs/10a_data.portrait.ipynb #d3ade758
 def _lashes(c: _Canvas, image, up, low, side: int):
     n, rng = len(up), c.rng
     t = np.linspace(0, 1, n)
@@ -297,7 +299,7 @@ def _brows(c: _Canvas, who: Identity, image, side: int, n: int = 430):
     cover, tone = c.hairs(curves, c.rng.uniform(40, 190, n))
     return _mix(image, _rgb(who.hair) * .75, .62 * c.blur(cover, .0014) * (.7 + .5 * tone))
 
-# %% ../../nbs/10a_data.portrait.ipynb #8563a16a
+# %% ../../nbs/10a_data.portrait.ipynb #287c2038
 _EAR = ((.70, .02), (.745, -.115), (.82, -.145), (.865, -.07), (.862, .07), (.832, .20), (.802, .31), (.762, .375), (.725, .36), (.70, .25))
 
 def _ear(c: _Canvas, who: Identity, image, side: int):
@@ -325,7 +327,7 @@ def _body(c: _Canvas, who: Identity, image):
     shirt = c.fill(np.vstack([np.c_[x, neckline], [(1.9, 3), (-1.9, 3)]]), .004)
     return _mix(_darken(image, .35 * c.blur(shirt, .02), (1, 1, 1)), cloth.astype(np.float32), shirt)
 
-# %% ../../nbs/10a_data.portrait.ipynb #773fd257
+# %% ../../nbs/10a_data.portrait.ipynb #906fa6f3
 def _hairline(who: Identity, angle):     # angle from the chin in radians
     "Where the hair starts and ends, in shares of the head's radius"
     a = np.abs(np.degrees(angle))
@@ -357,7 +359,7 @@ def _hair(c: _Canvas, who: Identity, image, rho):
     colour = _rgb(who.hair) * ((1.6 * tone + .15) * sheen)[..., None]
     return _mix(image, colour, .72 * c.blur(cover, .0016) * _step(rho, start - .035, start + .03) * _step((end - rho) * c.iod, -2, 1))
 
-# %% ../../nbs/10a_data.portrait.ipynb #584f422f
+# %% ../../nbs/10a_data.portrait.ipynb #fe602fdf
 _SIDE, _MARGIN, _IOD, _CENTRE = 1024, 1 / 16, .36, (.5, .465)     # pixels; shares of the frame
 
 def _parts(c: _Canvas, who: Identity):
@@ -389,7 +391,7 @@ def _drawing(identity: int) -> np.ndarray:     # h w 3 float32, 0..255
     image = _mix(image, face, _step((1 - rho) * iod, -1.2, 2.2))
     return np.clip(_hair(c, who, image, rho), 0, 1) * 255
 
-# %% ../../nbs/10a_data.portrait.ipynb #1c7b5c1a
+# %% ../../nbs/10a_data.portrait.ipynb #8f2892ae
 @dataclass(frozen=True, eq=False)
 class Portrait:
     "A neutral face, ready to be sampled as frames of `size` pixels"

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['LETTERS', 'SUPPORTED', 'NUISANCES', 'letter_of', 'synthesize', 'demo']
 
-# %% ../../nbs/11_data.synthetic.ipynb #66eaa010
+# %% ../../nbs/11_data.synthetic.ipynb #738cab0a
 from functools import cached_property
 
 import cv2
 import numpy as np
 
 from ..anatomy import AU_MOTION
-from ..core import Lazy, MekitError, choose, need
+from ..core import Lazy, MekitError, choose, digest, need
 from .clip import Clip, Truth
 from .portrait import IDENTITIES, portrait
 from ..labels import AU, Label, Terms, check_marks, parse_au
@@ -47,7 +47,7 @@ def _read_aus(aus) -> dict[AU, float]:
         units[unit] = size
     return units
 
-# %% ../../nbs/11_data.synthetic.ipynb #ee307ea4
+# %% ../../nbs/11_data.synthetic.ipynb #bbd177f6
 _HELD = (*range(27, 31), *range(36, 48))                 # bridge of the nose and the lids, unless the unit moves them
 _REACH, _FADE = 0.105, 0.20                              # IOD; share of one landmark's weight at which the field has halved
 
@@ -65,17 +65,20 @@ class _Shape:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:     # n 2 -> n 2, both in IOD units
         "Displacement at any points"
-        x = x.astype(np.float32)
-        squared = (x**2).sum(1)[:, None] + (self.at**2).sum(1) - 2 * x @ self.at.T
-        weight = np.exp(squared * np.float32(-.5 / _REACH**2))
-        return weight @ self.move / (weight.sum(1, keepdims=True) + _FADE) * self.gain
+        x, out = x.astype(np.float32), np.empty((len(x), 2), np.float32)
+        for part in range(0, len(x), 4096):              # pieces that stay in the processor's cache
+            p = slice(part, part + 4096)
+            squared = (x[p]**2).sum(1)[:, None] + (self.at**2).sum(1) - 2 * x[p] @ self.at.T
+            weight = np.exp(squared * np.float32(-.5 / _REACH**2))
+            out[p] = weight @ self.move / (weight.sum(1, keepdims=True) + _FADE)
+        return out * self.gain
 
 def _side_share(x: float, side: str | None) -> float:
     "How much of a landmark's movement belongs to one side; the subject's left is on the right of the picture"
     if side is None: return 1.
     return float(np.clip(.5 + (x if side == "L" else -x) / .08, 0, 1))
 
-# %% ../../nbs/11_data.synthetic.ipynb #5db98aed
+# %% ../../nbs/11_data.synthetic.ipynb #6fa84dad
 class _Warp:
     "Sum of the units' fields at the apex, and its exact inverse for any share of it"
     def __init__(self, shapes, amplitudes, face, order: int = 6):
@@ -98,30 +101,35 @@ class _Warp:
         return field
 
     @cached_property
-    def inverse(self) -> np.ndarray:                     # order 2 h w float32: coefficients of s, s^2, ...
-        "Polynomial in s of v with v = -s D(y + v), from solutions at Chebyshev points"
-        n, reach = self.face.size, int(np.abs(self.field).max()) + 2
-        moving = cv2.dilate((np.abs(self.field).max(0) > 1e-5).astype(np.uint8), np.ones((2 * reach + 1,) * 2)) > 0
-        y = np.argwhere(moving)[:, ::-1].astype(np.float64)
-        s = .5 - .5 * np.cos(np.pi * (np.arange(1, self.order + 1) / self.order))
-        solved, v = [], np.zeros_like(y)
-        for share, before in zip(s, [1, *s]):
-            v = v * (share / before)
-            v = _fixed_point(lambda v: -share * self.at(y + v), v)
-            solved.append(v)
-        powers = np.linalg.inv(s[:, None] ** np.arange(1, self.order + 1))
-        out = np.zeros((self.order, 2, n, n), np.float32)
-        out[:, :, moving] = np.einsum("pk,knc->pcn", powers, np.stack(solved))
-        return out
+    def inverse(self) -> np.ndarray: return _inverse(self)     # order 2 h w float32: coefficients of s, s^2, ...
 
+# %% ../../nbs/11_data.synthetic.ipynb #1ddc2773
 def _fixed_point(step, v, tolerance: float = 1e-4, limit: int = 60):
     "Repeat `v = step(v)` until nothing moves by more than `tolerance`"
     for _ in range(limit):
         v, last = step(v), v
-        if not v.size or np.abs(v - last).max() < tolerance: return step(v)
+        if not v.size or np.abs(v - last).max() < tolerance: return v
     raise MekitError(f"synthesize: the movement could not be inverted to {tolerance} px in {limit} steps. Use smaller amplitudes.")
 
-# %% ../../nbs/11_data.synthetic.ipynb #4bb690e6
+def _inverse(warp: _Warp) -> np.ndarray:
+    "Polynomial in s of v with v = -s D(y + v), from solutions at Chebyshev points"
+    field, order = warp.field, warp.order
+    reach = 2 * int(np.abs(field).max()) + 5
+    moving = cv2.dilate((np.abs(field).max(0) > 5e-5).astype(np.uint8), np.ones((reach, reach))) > 0
+    y = np.argwhere(moving)[:, ::-1].astype(np.float64)
+    s = .5 - .5 * np.cos(np.pi * (np.arange(1, order + 1) / order))
+    start, solved = -field[:, moving].T.astype(np.float64), []          # v / s
+    for k, share in enumerate(s):
+        solved.append(_fixed_point(lambda v: -share * warp.at(y + v), share * start))
+        now = solved[-1] / share
+        before, ahead = (start, 0) if k == 0 else (solved[-2] / s[k - 1], (s[min(k + 1, order - 1)] - share) / (share - s[k - 1]))
+        start = now + ahead * (now - before)
+    powers = np.linalg.inv(s[:, None] ** np.arange(1, order + 1))
+    out = np.zeros((order, *field.shape), np.float32)
+    out[:, :, moving] = np.einsum("pk,knc->pcn", powers, np.stack(solved))
+    return out
+
+# %% ../../nbs/11_data.synthetic.ipynb #fae1d9d1
 def _marks(n: int, fps: float, duration_ms, onset_ms, apex_ms, offset_ms) -> tuple[int, int, int]:
     "Onset, apex and offset as frames; each as asked for or by default"
     rest = min(250., duration_ms / 4)
@@ -140,7 +148,7 @@ def _course(n: int, onset: int, apex: int, offset: int) -> np.ndarray:     # n, 
     up, down = (t - onset) / (apex - onset), (offset - t) / (offset - apex)
     return .5 - .5 * np.cos(np.pi * np.clip(np.minimum(up, down), 0, 1))
 
-# %% ../../nbs/11_data.synthetic.ipynb #b1c3fdb2
+# %% ../../nbs/11_data.synthetic.ipynb #efe7d7b6
 NUISANCES = ("noise", "translation", "illumination")
 
 def _wander(n: int, reference: int, size: float, columns: int, rng) -> np.ndarray:     # n columns
@@ -161,7 +169,7 @@ def _nuisance(nuisance, n: int, reference: int, seed: int) -> dict[str, np.ndarr
     made = dict(noise=np.full(n, float(wanted.get("noise", 0))), translation=paths["translation"], illumination=1 + paths["illumination"][:, 0])
     return {name: made[name] for name in wanted}
 
-# %% ../../nbs/11_data.synthetic.ipynb #1f4e4a42
+# %% ../../nbs/11_data.synthetic.ipynb #608b6cea
 def _shifted(field: np.ndarray, by: np.ndarray) -> np.ndarray:      # 2 h w, (2) pixels -> 2 h w
     "`field(y - by)` by six-tap Lagrange interpolation along each axis"
     kernels = []
@@ -173,6 +181,7 @@ def _shifted(field: np.ndarray, by: np.ndarray) -> np.ndarray:      # 2 h w, (2)
         kernels.append(kernel.astype(np.float32))
     return np.stack([cv2.sepFilter2D(f, -1, *kernels, borderType=cv2.BORDER_REPLICATE) for f in field])
 
+# %% ../../nbs/11_data.synthetic.ipynb #e7931736
 class _Camera:
     "Makes frame t, and what is true of it"
     def __init__(self, face, warp, course, nuisance, seed):
@@ -201,7 +210,25 @@ class _Camera:
         x, y = self.grid + self.flow(t)
         return (x >= 0) & (x <= self.face.size - 1) & (y >= 0) & (y <= self.face.size - 1)
 
-# %% ../../nbs/11_data.synthetic.ipynb #c4e817e2
+# %% ../../nbs/11_data.synthetic.ipynb #ad5e6a75
+def _frame_count(duration_ms, fps) -> int:
+    "How many frames the clip has"
+    for name, value in (("duration_ms", duration_ms), ("fps", fps)):
+        need(isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0, "synthesize", expected=f"{name} above 0", received=repr(value))
+    n = round(duration_ms * fps / 1000)
+    need(4 <= n <= 100_000, "synthesize", expected="4 to 100,000 frames", received=f"{n} ({duration_ms:g} ms at {fps:g} fps)")
+    return n
+
+def _truth(camera: _Camera, units: dict, n: int, size: int) -> Truth:
+    "What the camera knows, fields computed when looked at"
+    start = camera.face.landmarks
+    peak = camera.warp.at(start)
+    landmarks = start + camera.course[:, None, None] * peak + camera.moves[:, None]
+    fields = {name: Lazy(getattr(camera, name), n, (2, size, size), np.float32, keep_mb=64) for name in ("flow", "motion")}
+    return Truth(**fields, valid=Lazy(camera.valid, n, (size, size), bool, keep_mb=16), landmarks=landmarks,
+                 intensity={str(au): camera.course * a for au, a in units.items()}, nuisance=camera.nuisance)
+
+# %% ../../nbs/11_data.synthetic.ipynb #690f8619
 def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "B"}: %IOD at apex or a FACS letter; () stays neutral
                *,
                identity: int = 0,                      # which face
@@ -225,28 +252,13 @@ def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "
     warp.field                                         # refuses what folds the skin
     camera = _Camera(face, warp, course, _nuisance(nuisance, n, marks[0], seed), seed)
     name = "+".join(f"{au}={a:g}" for au, a in units.items()) or "neutral"
+    key = digest(duration_ms, fps, size, marks, sorted((nuisance or {}).items()), seed)[:6]
     label = Label(onset=marks[0], apex=marks[1], offset=marks[2], aus=tuple(units), subject=f"identity{identity}", database="synthetic",
-                  sample=f"synthetic/identity{identity}/{name}/seed{seed}", coder="by construction", terms=Terms("publishable", "a drawing, of nobody"))
+                  sample=f"synthetic/identity{identity}/{name}/{key}", coder="by construction", terms=Terms("publishable", "a drawing, of nobody"))
     return Clip(frames=Lazy(camera.frame, n, (size, size, 3), np.uint8), times=np.arange(n) * (1000 / fps), timebase="declared",
                 label=label, iod=face.iod, source=f"synthesize({name})", truth=_truth(camera, units, n, size))
 
-def _frame_count(duration_ms, fps) -> int:
-    "How many frames the clip has"
-    for name, value in (("duration_ms", duration_ms), ("fps", fps)):
-        need(isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0, "synthesize", expected=f"{name} above 0", received=repr(value))
-    n = round(duration_ms * fps / 1000)
-    need(4 <= n <= 100_000, "synthesize", expected="4 to 100,000 frames", received=f"{n} ({duration_ms:g} ms at {fps:g} fps)")
-    return n
-
-def _truth(camera: _Camera, units: dict, n: int, size: int) -> Truth:
-    "What the camera knows, fields computed when looked at"
-    start = camera.face.landmarks
-    peak = camera.warp.at(start)
-    landmarks = start + camera.course[:, None, None] * peak + camera.moves[:, None]
-    fields = {name: Lazy(getattr(camera, name), n, (2, size, size), np.float32, keep_mb=64) for name in ("flow", "motion")}
-    return Truth(**fields, valid=Lazy(camera.valid, n, (size, size), bool, keep_mb=16), landmarks=landmarks,
-                 intensity={str(au): camera.course * a for au, a in units.items()}, nuisance=camera.nuisance)
-
+# %% ../../nbs/11_data.synthetic.ipynb #4f58bfa7
 def demo() -> Clip:
-    "One second of a drawn face: brows lowered, then a one-sided smile held back"
+    "One second of a drawn face: brows lowered a little, and one lip corner pulled"
     return synthesize({"AU4": 1.5, "AU12L": "B"})

@@ -48,7 +48,7 @@ def _ratio(points: np.ndarray) -> float:     # 68 2
 
 IOD_RATIO = _ratio(CANONICAL)
 
-# %% ../../nbs/20_face.detect.ipynb #4c8e475b
+# %% ../../nbs/20_face.detect.ipynb #91d4b8c4
 _LOCAL = threading.local()
 _EXPECTED = np.array([[.31, .39], [.69, .39]])     # of the box: eye centres in a frontal face box
 _SIDE = 270                                        # pixels of the shorter side of the frame in which faces are looked for
@@ -79,6 +79,7 @@ def _eyes(grey: np.ndarray, box: np.ndarray) -> np.ndarray:     # h w uint8, (4)
         if near.any(): out[side] = np.average(centres[near], axis=0, weights=1 / (away[near] + 4)) / scale + (left, top)
     return out
 
+# %% ../../nbs/20_face.detect.ipynb #f8205527
 def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8 -> (4), 2 2
     "Largest face and its eyes; NaN where not found"
     grey = frame if frame.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
@@ -89,7 +90,7 @@ def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8
     box = hits[np.argmax(hits[:, 2])] / scale
     return box, _eyes(grey, box)
 
-# %% ../../nbs/20_face.detect.ipynb #3f1c08d9
+# %% ../../nbs/20_face.detect.ipynb #53ddc2a4
 def detect(clip_or_frames,     # a Clip, or t h w 3 uint8
            *,
            frames=None,        # indices to look at; None: all
@@ -112,7 +113,7 @@ def _as_bytes(frame) -> np.ndarray:
     need(np.issubdtype(frame.dtype, np.floating) and np.isfinite(frame).all() and frame.min() >= 0 and frame.max() <= 1, "detect", expected="uint8 frames, or floats from 0 to 1", received=f"{frame.dtype}")
     return np.round(frame * 255).astype(np.uint8)
 
-# %% ../../nbs/20_face.detect.ipynb #ac3b4c3a
+# %% ../../nbs/20_face.detect.ipynb #951831fe
 @dataclass(frozen=True)
 class _Window:
     "A square part of the picture, and the size it is given"
@@ -141,6 +142,7 @@ class _Window:
         inside = [(rows + o >= 0) & (rows + o <= n - 1) for o, n in ((self.y, valid.shape[0]), (self.x, valid.shape[1]))]
         return (self.image(valid.astype(np.float32), smooth=False) > .999) & inside[0][:, None] & inside[1][None]
 
+# %% ../../nbs/20_face.detect.ipynb #62973337
 def _lazily(function, items, shape, dtype, keep_mb=256):
     "`function` of each item, computed when looked at"
     return Lazy(lambda i: function(items[i]), len(items), shape, dtype, keep_mb=keep_mb)
@@ -151,7 +153,7 @@ def _cropped_truth(truth: Truth, window: _Window) -> Truth:
     return replace(truth, flow=pixels("flow"), motion=pixels("motion"), valid=_lazily(window.mask, truth.valid, (n, n), bool, 16),
                    landmarks=window.points(truth.landmarks), nuisance=moved)
 
-# %% ../../nbs/20_face.detect.ipynb #e0b33429
+# %% ../../nbs/20_face.detect.ipynb #7eb7277e
 def _place(box: np.ndarray, eyes: np.ndarray, shape: tuple[int, int], size: int, margin: float) -> _Window:
     "The square around a detected face, moved inwards where it fits into the picture"
     x, y, w, h = box
@@ -173,6 +175,7 @@ def _first_face(clip: Clip) -> Detection | None:
             return found
     return None
 
+# %% ../../nbs/20_face.detect.ipynb #50f480a5
 def crop_face(clip: Clip,
               *,
               size: int = 256,          # side of the new frames, pixels
