@@ -72,10 +72,10 @@ def seeks(page, track: str, watch: str, n: int, rng: random.Random) -> np.ndarra
     measured, last = [], None
     while len(measured) < n:
         frame = rng.randrange(200)
-        if last is not None and abs(frame - last) < 3:
+        if last is not None and abs(frame - last) < 40:       # a press on the handle itself moves nothing
             continue
         last, box = frame, page.locator(track).first.bounding_box()     # the page may have moved since the press before
-        page.wait_for_timeout(400)      # a second press within the slider's own tap animation is lost in ipywidgets
+        page.wait_for_timeout(200)
         page.evaluate(ARM % watch)
         page.mouse.click(box["x"] + (frame + 0.5) / 200 * box["width"], box["y"] + box["height"] / 2)
         measured.append(page.evaluate("() => Promise.race([window.measured, new Promise((_, no) => setTimeout(() => no(new Error('no picture in 10 s')), 1e4))])"))
