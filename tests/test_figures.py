@@ -53,7 +53,7 @@ def boxes(sheet) -> list:
 
 
 CASES = [dict(width_mm=85), dict(width_mm=178), dict(width_mm=85, layout="columns", rows=("frame", "flow", "strain", "cam")),
-         dict(width_mm=178, layout="rows"), dict(width_mm=178, rows=ALL), dict(width_mm=85, rows=("quiver", "difference"), frames=("onset", 8, "apex")),
+         dict(width_mm=178, layout="rows", limits={"flow": .913, "cam": .0123, "strain": 61.}), dict(width_mm=178, layout="columns", limits={"flow": .913, "cam": 120., "strain": .061}), dict(width_mm=178, rows=ALL), dict(width_mm=85, rows=("quiver", "difference"), frames=("onset", 8, "apex")),
          dict(width_mm=178, frames=("onset", 11, 12, 13, "apex", "offset"), rows=("frame", "flow")), dict(width_mm=120, frames=("apex",), rows=("frame", "cam"))]
 
 

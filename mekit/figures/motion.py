@@ -190,7 +190,7 @@ def _fit(words: list[str], room: float) -> str:
         else: lines.append(word)
     return "\n".join(lines)
 
-# %% ../../nbs/70_figures.motion.ipynb #615d585a
+# %% ../../nbs/70_figures.motion.ipynb #b6e5011c
 def _lines(columns, room: float) -> int:
     "How many lines the longest column label takes in `room` mm"
     return max(_fit(list(c[1:]), room).count("\n") + 1 for c in columns)
@@ -200,7 +200,7 @@ def _try(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foot: 
     across, down = (n_kinds, len(columns)) if turned else (len(columns), n_kinds)
     for lines in (1, 2, 3):
         left = 2. + (lines * LINE if turned else LINE)
-        w = (width - left - (1. if turned or not keyed else 22.) - 1.2 * (across - 1)) / across
+        w = (width - left - (1. if turned or not keyed else 23.) - 1.2 * (across - 1)) / across
         if _lines(columns, w * aspect if turned else w) <= lines: break
     top = 4.6 + 1.2 + LINE * (1 if turned else lines)
     bottom = (22. if turned and keyed else 1.) + foot * LINE + 1.
@@ -216,7 +216,7 @@ def _layout(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foo
          do="Show fewer frames or kinds, or use width_mm=178.")
     return best
 
-# %% ../../nbs/70_figures.motion.ipynb #116564e6
+# %% ../../nbs/70_figures.motion.ipynb #a0fee01d
 UNITS = {"flow": "px", "quiver": "px", "strain": "%", "difference": "levels", "cam": "no unit"}
 
 def _ticks(low: float, high: float, scale: float, radius: bool) -> tuple[list, list]:
@@ -237,20 +237,23 @@ def _axis(ax, low: float, high: float, percent: float | None, turned: bool, radi
     style = dict(length=1.5, width=.4, pad=1, labelsize=7)
     own = ax.xaxis if turned else ax.yaxis
     own.set_ticks(at, labels=labels); own.set_tick_params(**style)
+    if turned and radius: own.get_ticklabels()[0].set_ha("right")
     if percent is None: return
     other = ax.secondary_xaxis("top") if turned else ax.secondary_yaxis("right")
-    (other.xaxis if turned else other.yaxis).set_ticks(at, labels=_ticks(low, high, percent, radius)[1])
+    second = other.xaxis if turned else other.yaxis
+    second.set_ticks(at, labels=_ticks(low, high, percent, radius)[1])
     other.tick_params(**style)
+    if turned and radius: second.get_ticklabels()[0].set_ha("right")
     for spine in other.spines.values(): spine.set_linewidth(.4)
 
-# %% ../../nbs/70_figures.motion.ipynb #edd0b00b
+# %% ../../nbs/70_figures.motion.ipynb #68c8bdab
 def _key_place(box, kind: str, turned: bool, motion: bool) -> tuple[float, float, float, float]:
     "Where a key goes: right of its row, or below its column when turned"
     x, y, w, h = box
     if kind == "flow": long = thick = 8. if turned else 7.
     else: long, thick = max(9., min(.62 * (w if turned else h - 6), 22.)), 2.2
     if turned: return x + (w - long) / 2, y + h + (7.6 if motion else 1.5), long, thick
-    return x + w + (6.6 if kind == "flow" else 8.2), y + max(LINE, (h - long) / 2), thick, min(long, h - LINE)
+    return x + w + (7.6 if kind == "flow" else 8.2), y + max(LINE, (h - long) / 2), thick, min(long, h - LINE)
 
 def _key_units(sheet: Sheet, place, kind: str, turned: bool, motion: bool) -> None:
     "The unit of each side of a key"

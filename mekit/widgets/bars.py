@@ -64,7 +64,7 @@ def _draw(widget, width: float = 4.4, dpi: int = 130) -> np.ndarray:
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
-# %% ../../nbs/82_widgets.bars.ipynb #50c48694
+# %% ../../nbs/82_widgets.bars.ipynb #e3911c73
 class Bars(MekitWidget):
     "Probabilities of named outputs, with the change since the run before"
     title = "mekit: probabilities"
@@ -87,6 +87,7 @@ class Bars(MekitWidget):
             self.before, self.values = list(self.values), values
             if caption is not None: self.caption = caption
 
+# %% ../../nbs/82_widgets.bars.ipynb #2ffe6732
 def bars(names,                     # outputs, such as model.classes
          values=None,               # probability of each, 0 to 1; None: no run yet
          *,

@@ -233,7 +233,7 @@ class Workbench(Workbench):
                         f"{' x '.join(map(str, self.attribution.grid))}, {seconds:.2f} s on {device}" + "".join(f"\n{s}" for s in dict.fromkeys(said)))
             self._note = ""
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #1378368d
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #0c5eef81
 class Workbench(Workbench):
     __doc__ = Workbench.__doc__
     def picture(self) -> np.ndarray:        # h w 3 uint8
@@ -242,7 +242,7 @@ class Workbench(Workbench):
         return np.hstack([np.pad(p, ((0, height - p.shape[0]), (0, 8), (0, 0)), constant_values=255) for p in (left, right)])
     def preview(self) -> Image:
         "A still picture of the panel"
-        return Image(data=cv2.imencode(".png", self.picture()[..., ::-1])[1].tobytes(), format="png")
+        return Image(data=cv2.imencode(".png", self.picture()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes(), format="png")
     def allow_writing(self, what: str) -> None: self.scrubber.allow_writing(what)
     def page(self) -> str:
         "Scrubber, state and bars as HTML that needs neither kernel nor network"
