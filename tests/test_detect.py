@@ -47,12 +47,12 @@ def test_boxes_hold_the_eyes_and_the_mouth(clip):
 
 
 def test_a_real_face_is_found_in_nearly_all_frames(real):
-    found = detect(real, frames=range(0, len(real), 12))
+    found = detect(real, frames=range(0, len(real), 20))
     assert found.found.mean() > .97
     assert found.found_eyes.mean() > .85
     centres = found.boxes[:, :2] + found.boxes[:, 2:] / 2
     steps = np.linalg.norm(np.diff(centres[found.found], axis=0), axis=1)
-    assert steps.max() < 120
+    assert steps.max() < 160
     eyes = found.eyes[found.found_eyes]
     boxes = found.boxes[found.found_eyes]
     assert (eyes[..., 1] < (boxes[:, 1] + .55 * boxes[:, 3])[:, None]).all()
@@ -88,7 +88,7 @@ def test_grey_and_float_frames_are_the_same_face(clip):
 def test_threads_give_the_same_answer(clip):
     once = detect(clip, frames=[0, 90]).eyes
     with ThreadPoolExecutor(4) as pool:
-        for eyes in pool.map(lambda _: detect(clip, frames=[0, 90]).eyes, range(8)):
+        for eyes in pool.map(lambda _: detect(clip, frames=[0, 90]).eyes, range(4)):
             assert np.array_equal(eyes, once)
 
 
@@ -149,7 +149,7 @@ def test_a_face_that_comes_later_is_used_and_said(clip):
 
 
 def test_at_the_edge_the_window_stays_inside_and_beyond_it_repeats(clip):
-    corner = read_clip(on_wall(clip.frames[0], (224, 384))[None])
+    corner = read_clip(np.stack([on_wall(clip.frames[0], (224, 384))] * 2))
     with warnings.catch_warnings():
         warnings.simplefilter("error", MekitWarning)
         crop = crop_face(corner, size=160)

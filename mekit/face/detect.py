@@ -48,10 +48,10 @@ def _ratio(points: np.ndarray) -> float:     # 68 2
 
 IOD_RATIO = _ratio(CANONICAL)
 
-# %% ../../nbs/20_face.detect.ipynb #91d4b8c4
+# %% ../../nbs/20_face.detect.ipynb #e4039415
 _LOCAL = threading.local()
 _EXPECTED = np.array([[.31, .39], [.69, .39]])     # of the box: eye centres in a frontal face box
-_SIDE = 270                                        # pixels of the shorter side of the frame in which faces are looked for
+_SIDE, _EYES = 240, 180                            # pixels: shorter side of the frame for the face search, width of the box for the eyes
 
 def _cascade(name: str):
     "This thread's copy of a bundled cascade"
@@ -69,23 +69,28 @@ def _eyes(grey: np.ndarray, box: np.ndarray) -> np.ndarray:     # h w uint8, (4)
     part = grey[top:y + round(.6 * h), left:x + w]
     out = np.full((2, 2), np.nan)
     if min(part.shape) < 16: return out
-    scale = 200 / w
+    scale = _EYES / w
     part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    hits = np.vstack([np.asarray(_cascade(n).detectMultiScale(part, 1.05, 4, minSize=(28, 28), maxSize=(90, 90))).reshape(-1, 4) for n in ("eye", "eye_tree_eyeglasses")])
-    centres = hits[:, :2] + hits[:, 2:] / 2
-    for side in (0, 1):
-        away = np.linalg.norm(centres - _EXPECTED[side] * (200, 200 * h / w), axis=1)
-        near = away < 200 * .13
-        if near.any(): out[side] = np.average(centres[near], axis=0, weights=1 / (away[near] + 4)) / scale + (left, top)
+    for name in ("eye", "eye_tree_eyeglasses"):                       # the second only for what the first missed
+        hits = np.asarray(_cascade(name).detectMultiScale(part, 1.07, 4, minSize=(24, 24), maxSize=(80, 80))).reshape(-1, 4)
+        for side in np.flatnonzero(np.isnan(out[:, 0])):
+            out[side] = _best(hits[:, :2] + hits[:, 2:] / 2, _EXPECTED[side] * (_EYES, _EYES * h / w)) / scale + (left, top)
+        if not np.isnan(out).any(): break
     return out
 
-# %% ../../nbs/20_face.detect.ipynb #f8205527
+def _best(centres: np.ndarray, expected: np.ndarray) -> np.ndarray:     # n 2, (2) -> (2), NaN where none is near
+    "Mean of the candidates near the expected place, the nearer the heavier"
+    away = np.linalg.norm(centres - expected, axis=1)
+    near = away < .13 * _EYES
+    return np.average(centres[near], axis=0, weights=1 / (away[near] + 4)) if near.any() else np.full(2, np.nan)
+
+# %% ../../nbs/20_face.detect.ipynb #6d67c684
 def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8 -> (4), 2 2
     "Largest face and its eyes; NaN where not found"
     grey = frame if frame.ndim == 2 else cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
     scale = _SIDE / min(grey.shape)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    hits = np.asarray(_cascade("frontalface_default").detectMultiScale(small, 1.1, 5, minSize=(48, 48))).reshape(-1, 4)
+    hits = np.asarray(_cascade("frontalface_default").detectMultiScale(small, 1.1, 5, minSize=(44, 44))).reshape(-1, 4)
     if not len(hits): return np.full(4, np.nan), np.full((2, 2), np.nan)
     box = hits[np.argmax(hits[:, 2])] / scale
     return box, _eyes(grey, box)
