@@ -67,7 +67,7 @@ def colour_limit(values: np.ndarray,    # n c h w
     unit = 10. ** (np.floor(np.log10(limit)) - 1)
     return float(np.format_float_positional(np.ceil(limit / unit * (1 - 1e-9)) * unit, precision=3, fractional=False))
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #e3707a57
+# %% ../../nbs/81_widgets.scrubber.ipynb #42fb38dc
 @dataclass(frozen=True, eq=False)
 class Stack:
     "Quantised values of some frames of a clip"
@@ -83,6 +83,7 @@ class Stack:
         found = np.flatnonzero(self.pairs[:, 1] == frame)
         return int(found[0]) if len(found) else None
 
+# %% ../../nbs/81_widgets.scrubber.ipynb #58cb77b5
 def _each(function, n: int) -> list:
     "function(0..n-1), in threads: the work is in libraries that let others run"
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool: return list(pool.map(function, range(n)))
@@ -106,7 +107,7 @@ def make_stack(kind: str,               # key of KINDS
     quantum = k.quantum or limit / 1000
     return Stack(kind, np.clip(np.rint(coarse / quantum), -32767, 32767).astype("<i2"), pairs, quantum, limit)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #dd7d1630
+# %% ../../nbs/81_widgets.scrubber.ipynb #73e4002c
 PANES = {"frame": (None, "plain", None), "flow": ("flow", "wheel", "wheel"), "quiver": ("flow", "arrows", None), "strain": ("strain", "scale", "strain"),
          "difference": ("difference", "scale", "signed"), "attribution": ("attribution", "scale", "signed"), "truth": ("truth", "wheel", "wheel")}
 
@@ -125,7 +126,7 @@ def check_panes(panes, where: str = "scrub") -> tuple[str, ...]:
     need(len(set(panes)) == len(panes), where, expected="each pane once", received=panes)
     return panes
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #6d189895
+# %% ../../nbs/81_widgets.scrubber.ipynb #3af0fbcf
 def _check_size(kind: str, shape: tuple, clip: Clip) -> None:
     need(tuple(shape) == clip.shape, f"scrub {kind}", expected=f"values of the frames' size {clip.shape} (h, w)", received=tuple(shape))
 
@@ -158,7 +159,7 @@ def _other_stacks(clip, attribution, kinds, limits) -> list[Stack]:
         stacks.append(make_stack("truth", lambda i: np.nan_to_num(np.asarray(known[i])), onset + [start - onset[0, 0], 0], n, limit=limits.get("truth")))
     return stacks
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #39a2378d
+# %% ../../nbs/81_widgets.scrubber.ipynb #38f187d8
 CURVES = {"strain": "mean strain", "flow": "mean flow", "truth": "mean true flow", "attribution": "mean size of attribution", "difference": "mean change"}
 
 def curve_of(stack: Stack, n: int) -> dict:
@@ -170,7 +171,7 @@ def curve_of(stack: Stack, n: int) -> dict:
     known = [v for v in values if v is not None]
     return {"name": CURVES[stack.kind], "unit": k.unit, "values": values, "low": 0., "high": max(*known, 0.1 * k.floor * k.factor)}
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #6d7b3b74
+# %% ../../nbs/81_widgets.scrubber.ipynb #e276db8b
 MOST_FRAMES, HEAVY_MB = 2000, 150
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +195,7 @@ def encode(clip: Clip, quality) -> tuple[bytes, ...]:
     if size > HEAVY_MB: warn(f"scrub: {len(clip)} frames weigh {size:.0f} MB; a part (clip[a:b]), or read_clip(..., size=...), would show faster.")
     return pictures
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #f77526d1
+# %% ../../nbs/81_widgets.scrubber.ipynb #4bf2abae
 def _source(data, attribution) -> tuple:
     "The clip and the attribution in what was given"
     if hasattr(data, "maps"):
@@ -227,7 +228,7 @@ def prepare(data,                       # Clip, Attribution or array (t h w [3])
     seen = stacks if stacks else {s.kind: s for s in _other_stacks(clip, None, ["difference"], {})}
     return Content(clip, panes, pictures, quality, stacks, [curve_of(seen[k], len(clip)) for k in CURVES if k in seen], attribution)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #cab42e62
+# %% ../../nbs/81_widgets.scrubber.ipynb #c868cfff
 def _stack_meta(stack: Stack, n: int, start: int, iod) -> tuple[dict, bytes]:
     "One stack's entry in the table of contents, and its compressed values, which begin at `start`"
     k = KINDS[stack.kind]
@@ -244,6 +245,7 @@ def _precision(stacks: dict[str, Stack]) -> str:
     each = (f"{', '.join(KINDS[s.kind].parts)} ±{s.quantum / 2 * KINDS[s.kind].factor:.2g} {KINDS[s.kind].unit}".rstrip() for s in stacks.values())
     return f"{STEP}-px grid; " + "; ".join(each)
 
+# %% ../../nbs/81_widgets.scrubber.ipynb #29ca4e5b
 def _words(content: Content) -> dict:
     "Title, subtitle and banners"
     clip, cam, h, w = content.clip, content.attribution, *content.clip.shape
@@ -269,7 +271,7 @@ def pack(content: Content) -> dict:     # traits of the widget
                 tables={k: t.tobytes().hex() for k, t in colour_tables().items()}, precision=_precision(content.stacks))
     return dict(meta=meta, frames=b"".join(content.pictures), values=values)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #dd16149c
+# %% ../../nbs/81_widgets.scrubber.ipynb #f6271e2b
 def _laid_over(image: np.ndarray, stack: Stack, k: int, kind: str) -> np.ndarray:
     "Values as colours over the grey, darkened frame"
     h, w = image.shape[:2]
@@ -299,7 +301,7 @@ def still(content: Content,
         return np.pad(image, ((0, 2), (0, 2), (0, 0)), constant_values=255)
     return np.vstack([np.hstack([tile(p, i) for i in frames]) for p in content.panes])
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #d9ef097d
+# %% ../../nbs/81_widgets.scrubber.ipynb #061cf205
 class ClipWidget(MekitWidget):
     "A clip that is held in the page, with a place and marks that are kept valid"
     _esm, _css = bundle("scrubber.js"), asset("scrubber.css")
@@ -326,7 +328,7 @@ class ClipWidget(MekitWidget):
         check_marks(len(self.content.clip), marks.get("onset"), marks.get("apex"), marks.get("offset"), "marks")
         return marks
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #226913de
+# %% ../../nbs/81_widgets.scrubber.ipynb #855e588e
 class Scrubber(ClipWidget):
     "A clip to seek, play and mark, frame by frame"
     @property
@@ -350,6 +352,7 @@ class Scrubber(ClipWidget):
             for name, value in pack(self.content).items(): setattr(self, name, value)
             self.frame = min(self.frame, len(self.content.clip) - 1)
 
+# %% ../../nbs/81_widgets.scrubber.ipynb #83b378b5
 def scrub(data,                         # Clip, Attribution or array (t h w [3])
           panes=None,                   # frame, flow, quiver, strain, difference, attribution, truth; default: frame, flow and strain or attribution
           *,
