@@ -70,7 +70,7 @@ def whole_page(body: str,       # HTML
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{html.escape(title)}</title><style>{PAGE_STYLE}</style></head>'
             f"<body>\n{body}\n</body></html>\n")
 
-# %% ../../nbs/80_widgets.base.ipynb #990be4d4
+# %% ../../nbs/80_widgets.base.ipynb #e871e5f3
 def own_traits(widget: AnyWidget) -> tuple[dict, dict[str, bytes]]:
     "What a widget shares with its page: small traits and binary ones; those of every anywidget left out"
     names = (k for k in type(widget).class_traits(sync=True) if k not in AnyWidget.class_traits(sync=True) and k[0] != "_")
@@ -78,7 +78,12 @@ def own_traits(widget: AnyWidget) -> tuple[dict, dict[str, bytes]]:
     buffers = {k: v for k, v in own.items() if isinstance(v, bytes)}
     return {k: v for k, v in own.items() if k not in buffers}, buffers
 
-# %% ../../nbs/80_widgets.base.ipynb #27d08ce4
+def _refusal(widget) -> str | None:
+    "Why what is shown may not be written, or None"
+    try: widget.allow_writing("a saved output")
+    except MekitError as why: return str(why)
+
+# %% ../../nbs/80_widgets.base.ipynb #b6c3360f
 class MekitWidget(AnyWidget):
     "A widget that is also a page and a picture"
     title = "mekit"
@@ -106,9 +111,7 @@ class MekitWidget(AnyWidget):
         return Path(path)
 
     def _repr_mimebundle_(self, **kwargs):
-        try: self.allow_writing("a saved output")
-        except MekitError as why: refused = str(why)
-        else: refused = None
+        refused = _refusal(self)
         if os.environ.get("MEKIT_WIDGETS") == "page":
             return {"text/plain": refused} if refused else {"text/html": self.page(), "text/plain": repr(self)}
         live, *more = super()._repr_mimebundle_(**kwargs)
