@@ -1,0 +1,156 @@
+"STSTNet, the zoo, training: shapes and counts, no trace left, reproducible, honest about untrained outputs"
+import numpy as np
+import pytest
+import torch
+
+from mekit.core import MekitError, MekitWarning
+from mekit.data.clip import Clip
+from mekit.labels import Label
+from mekit.models.base import Inputs, count_parameters
+from mekit.models.ststnet import STSTNet
+from mekit.models.zoo import build, load, models, save
+from mekit.motion.flow import flow
+from mekit.train.loop import bce, fit
+
+AUS = ["AU1", "AU2", "AU4", "AU9", "AU12", "AU15"]
+
+
+@pytest.fixture(scope="module")
+def demo_model(): return load("ststnet", "demo")
+
+
+@pytest.fixture(scope="module")
+def clip():
+    from mekit.data.synthetic import synthesize
+    return synthesize({"AU4": 1.5}, fps=20, seed=123)
+
+
+@pytest.mark.parametrize("n, count", [(3, 1683), (12, 5292), (1, 881)])
+def test_parameters(n, count): assert count_parameters(build("ststnet", n_out=n)) == count
+
+
+def test_grid_and_shapes():
+    net, seen = STSTNet(("a",)).eval(), []
+    net.join.register_forward_hook(lambda m, i, o: seen.append(o.shape))
+    assert net(torch.zeros(2, 3, 28, 28)).shape == (2, 1) and seen == [(2, 16, 10, 10)]
+
+
+def test_rows_are_independent(demo_model):
+    x = torch.randn(7, 3, 28, 28)
+    together, order = demo_model.predict(x), torch.tensor([3, 1, 6, 0, 5, 2, 4])
+    assert np.allclose(demo_model.predict(x[order]), together[order], atol=1e-6, equal_nan=True)
+    assert np.allclose(demo_model.logits(x, batch=2), demo_model.logits(x), atol=1e-6)
+
+
+def test_demo_weights_know_six_units(demo_model, clip):
+    assert demo_model.classes == tuple(f"AU{n}" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)) and not demo_model.training
+    assert [c for c, t in zip(demo_model.classes, demo_model.trained) if t] == AUS == demo_model.meta["trained_aus"]
+    inputs = demo_model.prepare(clip, pairs="apex")
+    found = demo_model.predict(inputs)
+    assert isinstance(inputs, Inputs) and found.shape == (1, 12)
+    assert np.isnan(found).sum() == 6 and demo_model.classes[np.nanargmax(found)] == "AU4" and np.nanmax(found) > .5
+
+
+def test_rest_is_quiet(demo_model, clip):
+    assert np.nanmax(demo_model.predict(clip)[clip.label.onset]) < .5
+
+
+def test_given_flow_is_used(demo_model, clip):
+    given = flow(clip, pairs=[(clip.label.onset, 8)])
+    inputs = demo_model.prepare(clip, flow=given)
+    assert inputs.flow is given and inputs.pairs.tolist() == [[clip.label.onset, 8]]
+    assert np.array_equal(demo_model.predict(given), demo_model.predict(inputs), equal_nan=True)
+
+
+def test_unknown_face_size_is_said():
+    frames = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
+    with pytest.warns(MekitWarning, match="0.4 of the width is assumed"): STSTNet(("a",)).prepare(Clip(frames, label=Label(onset=0)))
+    with pytest.warns(MekitWarning, match="cropped, square face"): STSTNet(("a",)).prepare(Clip(frames[:, :48], label=Label(onset=0), iod=20.))
+
+
+def test_mode_is_put_back_also_after_an_error():
+    net = STSTNet(("a",)).train()
+    net.pool.eval()
+    net.predict(torch.zeros(1, 3, 28, 28))
+    with pytest.raises(MekitError): net.predict(torch.zeros(1, 3, 20, 20))
+    assert net.training and not net.pool.training
+
+
+def test_softmax_adds_up():
+    found = build("ststnet", n_out=3, multilabel=False).predict(torch.randn(5, 3, 28, 28))
+    assert found.sum(1) == pytest.approx(np.ones(5), abs=1e-6)
+
+
+def test_save_and_load(tmp_path):
+    model = build("ststnet", classes=("a", "b"), dropout=.1)
+    model.trained = (True, False)
+    back = load("ststnet", save(tmp_path / "m.safetensors", model, options=dict(dropout=.1)))
+    assert back.trained == (True, False) and back.streams[0][4].p == .1
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), back.state_dict().values()))
+
+
+def test_table(): assert models().loc["ststnet"].to_dict() | {"input": "", "checked": ""} == dict(input="", parameters=5292, fidelity="exact (released code)", checked="", weights="demo")
+
+
+@pytest.mark.parametrize("call, kind, message", [
+    (lambda: build("stsnet", n_out=3), MekitError, "Did you mean 'ststnet'"),
+    (lambda: build("ststnet", n_out=3, droput=.1), TypeError, "Did you mean 'dropout'"),
+    (lambda: build("ststnet", n_out=0), MekitError, "n_out of 1 or more"),
+    (lambda: load("ststnet", "demos"), MekitError, "Did you mean 'demo'"),
+    (lambda: load("ststnet", "no.safetensors"), MekitError, "existing file"),
+])
+def test_names(call, kind, message):
+    with pytest.raises(kind, match=message): call()
+
+
+def toy(n=64, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    y = (torch.rand(n, 2, generator=draw) > .5).float()
+    x = .5 * torch.randn(n, 3, 28, 28, generator=draw)
+    x[:, 0, :, :14] += y[:, :1, None]; x[:, 0, :, 14:] += y[:, 1:, None]
+    return x, y
+
+
+def small(seed=0, **options):
+    torch.manual_seed(0)
+    model = STSTNet(("left", "right"))
+    return model, fit(model, *toy(), epochs=3, seed=seed, **options)
+
+
+def test_same_seed_same_weights_and_generator_untouched():
+    x, y = toy()
+    torch.manual_seed(0); one = STSTNet(("left", "right")); state = torch.get_rng_state()
+    fit(one, x, y, epochs=3)
+    assert torch.equal(torch.get_rng_state(), state)
+    two, _ = small()
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values()))
+    assert not torch.equal(small(seed=1)[0].head.weight, two.head.weight)
+
+
+def test_unknown_labels_teach_nothing():
+    x, y = toy()
+    torch.manual_seed(0); one = STSTNet(("left", "right")); start = one.head.weight[1].clone()
+    fit(one, x, torch.stack([y[:, 0], torch.full((64,), torch.nan)], 1), epochs=2)
+    assert one.trained == (True, False) and torch.equal(one.head.weight[1], start)
+    masked = small(weight=[1., 0.])[0]
+    assert masked.trained == (True, False)
+
+
+def test_bce_is_torch():
+    logits, y = torch.randn(9, 3), (torch.rand(9, 3) > .5).float()
+    assert bce(logits, y, torch.ones(3)) == pytest.approx(torch.nn.functional.binary_cross_entropy_with_logits(logits, y).item(), abs=1e-6)
+
+
+def test_history():
+    _, history = small()
+    assert len(history.loss) == 3 and history.settings["n"] == 64 and "3 epochs" in repr(history)
+
+
+@pytest.mark.parametrize("labels", [torch.zeros(64), torch.full((64, 2), 2.), torch.zeros(63, 2)])
+def test_wrong_labels(labels):
+    with pytest.raises(MekitError, match="0, 1 or NaN"): fit(STSTNet(("left", "right")), toy()[0], labels)
+
+
+def test_no_door_for_test_data():
+    import inspect
+    assert not {p for p in inspect.signature(fit).parameters if "test" in p or "valid" in p or "stop" in p}
