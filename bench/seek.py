@@ -75,7 +75,7 @@ def seeks(page, track: str, watch: str, n: int, rng: random.Random) -> np.ndarra
         if last is not None and abs(frame - last) < 40:       # a press on the handle itself moves nothing
             continue
         last, box = frame, page.locator(track).first.bounding_box()     # the page may have moved since the press before
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(500)      # a press while the slider still glides is lost in ipywidgets
         page.evaluate(ARM % watch)
         page.mouse.click(box["x"] + (frame + 0.5) / 200 * box["width"], box["y"] + box["height"] / 2)
         measured.append(page.evaluate("() => Promise.race([window.measured, new Promise((_, no) => setTimeout(() => no(new Error('no picture in 10 s')), 1e4))])"))
