@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LETTERS', 'SUPPORTED', 'NUISANCES', 'letter_of', 'synthesize', 'demo']
 
-# %% ../../nbs/11_data.synthetic.ipynb #738cab0a
+# %% ../../nbs/11_data.synthetic.ipynb #d4d9504b
 from functools import cached_property
 
 import cv2
@@ -14,8 +14,8 @@ import numpy as np
 from ..anatomy import AU_MOTION
 from ..core import Lazy, MekitError, choose, digest, need
 from .clip import Clip, Truth
-from .portrait import IDENTITIES, portrait
-from ..labels import AU, Label, Terms, check_marks, parse_au
+from .portrait import portrait
+from ..labels import AU, Label, Terms, parse_au
 
 # %% ../../nbs/11_data.synthetic.ipynb #a8e3d994
 LETTERS = {"A": (0.5, 0.2, 0.8), "B": (1.1, 0.8, 1.7), "C": (2.3, 1.7, 3.2), "D": (4.0, 3.2, 5.0), "E": (6.0, 5.0, 8.0)}   # %IOD at apex: used, from, to
