@@ -166,7 +166,7 @@ class Sheet:
         style = dict(fontsize=7, ha="left", va="top", linespacing=LINE / (7 * PT) / 1.17) | style
         return self.figure.text(x / self.width, 1 - y / self.height, text, **style)
 
-# %% ../../nbs/70_figures.motion.ipynb #a3382d63
+# %% ../../nbs/70_figures.motion.ipynb #ebb83f0c
 @dataclass(frozen=True)
 class Layout:
     "Where everything goes, in mm"
@@ -181,19 +181,13 @@ class Layout:
         (w, h), (x, y) = self.panel, self.origin
         return x + j * (w + self.gap), y + i * (h + self.gap), w, h
 
-def _fit(words: list[str], room: float) -> str:
-    "Join words into as few lines as fit `room` mm at 7 pt"
-    lines = []
-    for word in filter(None, words):
-        joined = f"{lines[-1]}, {word}" if lines else word
-        if lines and len(joined) * 1.34 <= room: lines[-1] = joined
-        else: lines.append(word)
-    return "\n".join(lines)
-
-# %% ../../nbs/70_figures.motion.ipynb #b6e5011c
-def _lines(columns, room: float) -> int:
-    "How many lines the longest column label takes in `room` mm"
-    return max(_fit(list(c[1:]), room).count("\n") + 1 for c in columns)
+def _labels(columns, room: float) -> list[str]:
+    "Name, number and time of every column, broken at the same places into as few lines as fit `room` mm at 7 pt"
+    for cuts in ((0, 3), (0, 2, 3), (0, 1, 2, 3)):
+        lines = [[", ".join(filter(None, c[1 + i:1 + j])) for i, j in zip(cuts, cuts[1:])] for c in columns]
+        if max(len(line) for column in lines for line in column) * 1.34 <= room: break
+    used = [k for k in range(len(lines[0])) if any(column[k] for column in lines)]
+    return ["\n".join(column[k] for k in used) for column in lines]
 
 def _try(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foot: int, turned: bool) -> Layout:
     "One way to fit the panels to the width"
@@ -201,7 +195,7 @@ def _try(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foot: 
     for lines in (1, 2, 3):
         left = 2. + (lines * LINE if turned else LINE)
         w = (width - left - (1. if turned or not keyed else 23.) - 1.2 * (across - 1)) / across
-        if _lines(columns, w * aspect if turned else w) <= lines: break
+        if _labels(columns, w * aspect if turned else w)[0].count("\n") < lines: break
     top = 4.6 + 1.2 + LINE * (1 if turned else lines)
     bottom = (22. if turned and keyed else 1.) + foot * LINE + 1.
     return Layout(width, top + bottom + down * (w * aspect + 1.2), (w, w * aspect), (left, top), turned)
@@ -216,7 +210,7 @@ def _layout(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foo
          do="Show fewer frames or kinds, or use width_mm=178.")
     return best
 
-# %% ../../nbs/70_figures.motion.ipynb #a0fee01d
+# %% ../../nbs/70_figures.motion.ipynb #bba143bd
 UNITS = {"flow": "px", "quiver": "px", "strain": "%", "difference": "levels", "cam": "no unit"}
 
 def _ticks(low: float, high: float, scale: float, radius: bool) -> tuple[list, list]:
@@ -246,7 +240,7 @@ def _axis(ax, low: float, high: float, percent: float | None, turned: bool, radi
     if turned and radius: second.get_ticklabels()[0].set_ha("right")
     for spine in other.spines.values(): spine.set_linewidth(.4)
 
-# %% ../../nbs/70_figures.motion.ipynb #68c8bdab
+# %% ../../nbs/70_figures.motion.ipynb #66c9b05f
 def _key_place(box, kind: str, turned: bool, motion: bool) -> tuple[float, float, float, float]:
     "Where a key goes: right of its row, or below its column when turned"
     x, y, w, h = box
@@ -277,7 +271,7 @@ def _key(sheet: Sheet, box, kind: str, limit: float, percent: float | None, turn
     _axis(ax, low, limit, percent if motion else None, turned, wheel)
     _key_units(sheet, place, kind, turned, motion)
 
-# %% ../../nbs/70_figures.motion.ipynb #e5fa9bd8
+# %% ../../nbs/70_figures.motion.ipynb #b571ca45
 def _quiver(ax, uv: np.ndarray, gain: float) -> None:
     "Flow as vector arrows on a grid of about twenty a side, `gain` times as long as the motion"
     _, h, w = uv.shape
@@ -298,7 +292,7 @@ def _quiver_key(sheet: Sheet, box, layout: Layout, shape, limit: float, gain: fl
     text = f"{limit:.2g} px" + ("" if percent is None else f"\n{limit * percent:.2g} %IOD")
     sheet.text(x + w / 2 if layout.turned else place[0], place[1] + 1.6, text, ha="center" if layout.turned else "left")
 
-# %% ../../nbs/70_figures.motion.ipynb #cc24d3e2
+# %% ../../nbs/70_figures.motion.ipynb #9b971443
 def _header(clip: Clip, room: float) -> str:
     "Action units, emotion and sample, as the label has them: as many as fit `room` mm in bold"
     label = clip.label
@@ -325,7 +319,7 @@ def _wrap(sentences: list[str], width: float) -> list[str]:
     "Lines of 7 pt text that fit `width` mm"
     return textwrap.wrap(" ".join(sentences), max(20, int((width - 2) / 1.34)))
 
-# %% ../../nbs/70_figures.motion.ipynb #086bf752
+# %% ../../nbs/70_figures.motion.ipynb #8d0c8117
 def _names(sheet: Sheet, content: Content, layout: Layout) -> None:
     "Labels of rows and columns, and the header"
     sheet.text(layout.origin[0], .8, _header(content.clip, layout.width - layout.origin[0] - 1), fontweight="bold")
@@ -333,13 +327,13 @@ def _names(sheet: Sheet, content: Content, layout: Layout) -> None:
         x, y, w, h = layout.box(k, 0)
         if layout.turned: sheet.text(x + w / 2, y - .8, KINDS[kind], ha="center", va="bottom")
         else: sheet.text(x - 1.2, y + h / 2, KINDS[kind], rotation=90, ha="right", va="center")
-    for c, (_, name, number, time) in enumerate(content.columns):
+    w, h = layout.panel
+    for c, words in enumerate(_labels(content.columns, h if layout.turned else w)):
         x, y, w, h = layout.box(0, c)
-        words = _fit([name, number, time], h if layout.turned else w)
         if layout.turned: sheet.text(x - 1.2, y + h / 2, words, rotation=90, ha="right", va="center", multialignment="center")
         else: sheet.text(x + w / 2, y - .8, words, ha="center", va="bottom", multialignment="center")
 
-# %% ../../nbs/70_figures.motion.ipynb #92b1d248
+# %% ../../nbs/70_figures.motion.ipynb #9ce11ad9
 def _panel(sheet: Sheet, box, content: Content, kind: str, column: int, gain: float) -> None:
     "Draw one panel"
     ax = sheet.axes(*box)
@@ -368,7 +362,7 @@ def _draw(content: Content, width: float, layout: str) -> Sheet:
     sheet.text(1., plan.height - len(foot) * LINE - .6, "\n".join(foot), color=".25")
     return sheet
 
-# %% ../../nbs/70_figures.motion.ipynb #0a2a1fb1
+# %% ../../nbs/70_figures.motion.ipynb #4e2fabd7
 class MotionFigure:
     "A composed figure at its printed size, with the facts that made it"
     def __init__(self, sheet: Sheet, content: Content, facts: dict):
@@ -394,7 +388,7 @@ class MotionFigure:
             sidecar.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
-# %% ../../nbs/70_figures.motion.ipynb #956e748e
+# %% ../../nbs/70_figures.motion.ipynb #d94cce58
 def _fixed():
     "Fonts embedded in PDF, outlines in SVG, and the same bytes every time"
     return rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "mekit", "savefig.bbox": None})
@@ -412,7 +406,7 @@ def _facts(content: Content, width: float, height: float) -> dict:
                 limits=content.limits, clipped=content.facts["clipped"], units={k: UNITS[k] for k in content.limits},
                 width_mm=width, height_mm=round(height, 2), terms=dict(access=label.terms.access, note=label.terms.note))
 
-# %% ../../nbs/70_figures.motion.ipynb #764e445f
+# %% ../../nbs/70_figures.motion.ipynb #1798823b
 def _source(thing, rows) -> tuple[Clip, object, tuple]:
     "The clip, the attribution if there is one, and the rows that can be shown of it"
     need(isinstance(thing, Clip) or hasattr(thing, "maps"), "figure", expected="a Clip or an Attribution", received=type(thing).__name__,
@@ -427,7 +421,7 @@ def _source(thing, rows) -> tuple[Clip, object, tuple]:
     need(attribution is not None or "cam" not in rows, "figure", expected="an Attribution for the row 'cam'", received="a Clip", do="Pass attribute(model, clip, target).")
     return clip, attribution, rows
 
-# %% ../../nbs/70_figures.motion.ipynb #8734899b
+# %% ../../nbs/70_figures.motion.ipynb #0015a095
 def figure(clip,                                  # a Clip, or an Attribution of one
            *,
            frames=("onset", "apex"),              # columns: marks or frame indices
