@@ -83,7 +83,7 @@ def _refusal(widget) -> str | None:
     try: widget.allow_writing("a saved output")
     except MekitError as why: return str(why)
 
-# %% ../../nbs/80_widgets.base.ipynb #b6c3360f
+# %% ../../nbs/80_widgets.base.ipynb #dba129a7
 class MekitWidget(AnyWidget):
     "A widget that is also a page and a picture"
     title = "mekit"
@@ -95,14 +95,13 @@ class MekitWidget(AnyWidget):
     def preview(self) -> Image:
         "A still picture of what the widget shows"
         image = self.picture()
-        need(image is not None, f"{type(self).__name__}.preview", expected="a widget with a still picture", received="none")
+        need(image is not None, f"{type(self).__name__}.preview", expected="a still picture", received="none")
         return Image(data=cv2.imencode(".png", image[..., ::-1])[1].tobytes(), format="png")
 
     def page(self) -> str:
         "This widget as HTML that needs neither kernel nor network"
         self.allow_writing(f"{type(self).__name__}.page")
-        state, buffers = own_traits(self)
-        return fragment(self._esm, self._css, state, buffers)
+        return fragment(self._esm, self._css, *own_traits(self))
 
     def to_html(self, path, *, title: str | None = None) -> Path:
         "Write a page that works without kernel and network"
@@ -111,9 +110,8 @@ class MekitWidget(AnyWidget):
         return Path(path)
 
     def _repr_mimebundle_(self, **kwargs):
-        refused = _refusal(self)
-        if os.environ.get("MEKIT_WIDGETS") == "page":
-            return {"text/plain": refused} if refused else {"text/html": self.page(), "text/plain": repr(self)}
+        refused, as_page = _refusal(self), os.environ.get("MEKIT_WIDGETS") == "page"
+        if as_page: return {"text/plain": refused} if refused else {"text/html": self.page(), "text/plain": repr(self)}
         live, *more = super()._repr_mimebundle_(**kwargs)
         if not refused and self.picture() is not None: live["image/png"] = base64.b64encode(self.preview().data).decode()
         return (live, *more)
