@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['STORE', 'save', 'available', 'load']
 
-# %% ../nbs/05_weights.ipynb #d9260c80
+# %% ../nbs/05_weights.ipynb #4a18038c
 import json
+from importlib.resources import files
 from pathlib import Path
 
-import mekit
 import torch
 from .core import MekitError, choose, need, write_atomic
 from safetensors import SafetensorError, safe_open
@@ -30,8 +30,8 @@ def save(path,            # file to write, .safetensors
     need(not bad, f"weights {path.name}", expected="finite numbers", received=f"NaN or infinite ones in {', '.join(bad)}")
     return write_atomic(path, to_bytes(ready, metadata={"mekit": text}))
 
-# %% ../nbs/05_weights.ipynb #6fdb6541
-STORE = Path(mekit.__file__).parent / "weights"
+# %% ../nbs/05_weights.ipynb #29830d87
+STORE = Path(str(files("mekit"))) / "weights"
 
 def available() -> tuple[str, ...]:
     "Names of the weights that come with mekit"

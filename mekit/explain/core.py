@@ -6,8 +6,8 @@
 __all__ = ['METHODS', 'Attribution', 'AttributionError', 'Tap', 'tap', 'target_index', 'find_layer', 'register', 'methods',
            'enlarge', 'attribute']
 
-# %% ../../nbs/60_explain.core.ipynb #4c6dd2c2
-import importlib
+# %% ../../nbs/60_explain.core.ipynb #2ee4f3b8
+import importlib.util
 import pkgutil
 from base64 import b64encode
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def find_layer(model: nn.Module, layer: str | nn.Module | None) -> tuple[nn.Modu
     need(layer, "attribute", expected="a layer, since this model names no cam_layer", received="none", do=f"There are: {', '.join(named)}.")
     return named[choose(layer, named, where="attribute", what="layer")], layer
 
-# %% ../../nbs/60_explain.core.ipynb #827e0a52
+# %% ../../nbs/60_explain.core.ipynb #c1e386f9
 METHODS: dict[str, Callable] = {}
 
 def register(name: str,             # what users will type
@@ -140,8 +140,8 @@ def register(name: str,             # what users will type
 
 def methods() -> tuple[str, ...]:
     "Names of the methods there are"
-    package = importlib.import_module("mekit.explain")
-    for found in pkgutil.iter_modules(package.__path__): importlib.import_module(f"mekit.explain.{found.name}")
+    package = __name__.rpartition(".")[0] or "mekit.explain"
+    for found in pkgutil.iter_modules(importlib.util.find_spec(package).submodule_search_locations): importlib.import_module(f"{package}.{found.name}")
     return tuple(METHODS)
 
 def enlarge(raw: torch.Tensor, size: tuple[int, int]) -> np.ndarray:     # n gh gw -> n h w
