@@ -166,7 +166,7 @@ class Sheet:
         style = dict(fontsize=7, ha="left", va="top", linespacing=LINE / (7 * PT) / 1.17) | style
         return self.figure.text(x / self.width, 1 - y / self.height, text, **style)
 
-# %% ../../nbs/70_figures.motion.ipynb #ebb83f0c
+# %% ../../nbs/70_figures.motion.ipynb #34eb3545
 @dataclass(frozen=True)
 class Layout:
     "Where everything goes, in mm"
@@ -189,6 +189,7 @@ def _labels(columns, room: float) -> list[str]:
     used = [k for k in range(len(lines[0])) if any(column[k] for column in lines)]
     return ["\n".join(column[k] for k in used) for column in lines]
 
+# %% ../../nbs/70_figures.motion.ipynb #3a15ce30
 def _try(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foot: int, turned: bool) -> Layout:
     "One way to fit the panels to the width"
     across, down = (n_kinds, len(columns)) if turned else (len(columns), n_kinds)
@@ -210,7 +211,7 @@ def _layout(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foo
          do="Show fewer frames or kinds, or use width_mm=178.")
     return best
 
-# %% ../../nbs/70_figures.motion.ipynb #bba143bd
+# %% ../../nbs/70_figures.motion.ipynb #c7376ab1
 UNITS = {"flow": "px", "quiver": "px", "strain": "%", "difference": "levels", "cam": "no unit"}
 
 def _ticks(low: float, high: float, scale: float, radius: bool) -> tuple[list, list]:
@@ -240,7 +241,7 @@ def _axis(ax, low: float, high: float, percent: float | None, turned: bool, radi
     if turned and radius: second.get_ticklabels()[0].set_ha("right")
     for spine in other.spines.values(): spine.set_linewidth(.4)
 
-# %% ../../nbs/70_figures.motion.ipynb #66c9b05f
+# %% ../../nbs/70_figures.motion.ipynb #31f79507
 def _key_place(box, kind: str, turned: bool, motion: bool) -> tuple[float, float, float, float]:
     "Where a key goes: right of its row, or below its column when turned"
     x, y, w, h = box
@@ -271,7 +272,7 @@ def _key(sheet: Sheet, box, kind: str, limit: float, percent: float | None, turn
     _axis(ax, low, limit, percent if motion else None, turned, wheel)
     _key_units(sheet, place, kind, turned, motion)
 
-# %% ../../nbs/70_figures.motion.ipynb #b571ca45
+# %% ../../nbs/70_figures.motion.ipynb #ae23a523
 def _quiver(ax, uv: np.ndarray, gain: float) -> None:
     "Flow as vector arrows on a grid of about twenty a side, `gain` times as long as the motion"
     _, h, w = uv.shape
@@ -292,7 +293,7 @@ def _quiver_key(sheet: Sheet, box, layout: Layout, shape, limit: float, gain: fl
     text = f"{limit:.2g} px" + ("" if percent is None else f"\n{limit * percent:.2g} %IOD")
     sheet.text(x + w / 2 if layout.turned else place[0], place[1] + 1.6, text, ha="center" if layout.turned else "left")
 
-# %% ../../nbs/70_figures.motion.ipynb #9b971443
+# %% ../../nbs/70_figures.motion.ipynb #60f74d66
 def _header(clip: Clip, room: float) -> str:
     "Action units, emotion and sample, as the label has them: as many as fit `room` mm in bold"
     label = clip.label
@@ -319,7 +320,7 @@ def _wrap(sentences: list[str], width: float) -> list[str]:
     "Lines of 7 pt text that fit `width` mm"
     return textwrap.wrap(" ".join(sentences), max(20, int((width - 2) / 1.34)))
 
-# %% ../../nbs/70_figures.motion.ipynb #8d0c8117
+# %% ../../nbs/70_figures.motion.ipynb #b8ad5f8e
 def _names(sheet: Sheet, content: Content, layout: Layout) -> None:
     "Labels of rows and columns, and the header"
     sheet.text(layout.origin[0], .8, _header(content.clip, layout.width - layout.origin[0] - 1), fontweight="bold")
@@ -333,7 +334,7 @@ def _names(sheet: Sheet, content: Content, layout: Layout) -> None:
         if layout.turned: sheet.text(x - 1.2, y + h / 2, words, rotation=90, ha="right", va="center", multialignment="center")
         else: sheet.text(x + w / 2, y - .8, words, ha="center", va="bottom", multialignment="center")
 
-# %% ../../nbs/70_figures.motion.ipynb #9ce11ad9
+# %% ../../nbs/70_figures.motion.ipynb #8fb0c9a3
 def _panel(sheet: Sheet, box, content: Content, kind: str, column: int, gain: float) -> None:
     "Draw one panel"
     ax = sheet.axes(*box)
@@ -362,7 +363,7 @@ def _draw(content: Content, width: float, layout: str) -> Sheet:
     sheet.text(1., plan.height - len(foot) * LINE - .6, "\n".join(foot), color=".25")
     return sheet
 
-# %% ../../nbs/70_figures.motion.ipynb #4e2fabd7
+# %% ../../nbs/70_figures.motion.ipynb #bb28dc9c
 class MotionFigure:
     "A composed figure at its printed size, with the facts that made it"
     def __init__(self, sheet: Sheet, content: Content, facts: dict):
@@ -388,7 +389,7 @@ class MotionFigure:
             sidecar.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
-# %% ../../nbs/70_figures.motion.ipynb #d94cce58
+# %% ../../nbs/70_figures.motion.ipynb #749fd713
 def _fixed():
     "Fonts embedded in PDF, outlines in SVG, and the same bytes every time"
     return rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "mekit", "savefig.bbox": None})
@@ -406,7 +407,7 @@ def _facts(content: Content, width: float, height: float) -> dict:
                 limits=content.limits, clipped=content.facts["clipped"], units={k: UNITS[k] for k in content.limits},
                 width_mm=width, height_mm=round(height, 2), terms=dict(access=label.terms.access, note=label.terms.note))
 
-# %% ../../nbs/70_figures.motion.ipynb #1798823b
+# %% ../../nbs/70_figures.motion.ipynb #a8ce28d2
 def _source(thing, rows) -> tuple[Clip, object, tuple]:
     "The clip, the attribution if there is one, and the rows that can be shown of it"
     need(isinstance(thing, Clip) or hasattr(thing, "maps"), "figure", expected="a Clip or an Attribution", received=type(thing).__name__,
@@ -421,7 +422,7 @@ def _source(thing, rows) -> tuple[Clip, object, tuple]:
     need(attribution is not None or "cam" not in rows, "figure", expected="an Attribution for the row 'cam'", received="a Clip", do="Pass attribute(model, clip, target).")
     return clip, attribution, rows
 
-# %% ../../nbs/70_figures.motion.ipynb #0015a095
+# %% ../../nbs/70_figures.motion.ipynb #b0fd2e9b
 def figure(clip,                                  # a Clip, or an Attribution of one
            *,
            frames=("onset", "apex"),              # columns: marks or frame indices

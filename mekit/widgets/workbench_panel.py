@@ -93,8 +93,8 @@ class Controls(MekitWidget):
         options = getattr(self, proposal["trait"].name + "s")
         return choose(proposal["value"], options, where="workbench", what=proposal["trait"].name) if options else proposal["value"]
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #13b4f70c
-SMALL, AROUND = 100_000, 60     # parameters of a network that is explained at this many frames before and after the apex
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #2b18d25d
+SMALL, AROUND = 100_000, 100     # parameters of a network that is explained at this many frames before and after the apex
 
 class Answers:
     "What the model says of a clip; flow and inputs are kept until the onset moves"
