@@ -6,12 +6,13 @@
 __all__ = ['MekitError', 'MekitWarning', 'need', 'warn', 'choose', 'pick_device', 'set_seed', 'cache_dir', 'atomic_path',
            'write_atomic', 'Lazy', 'digest']
 
-# %% ../nbs/00_core.ipynb #3663f707
+# %% ../nbs/00_core.ipynb #00d866ae
 import difflib
 import hashlib
 import importlib.util
 import os
 import random
+import sys
 import tempfile
 import threading
 import warnings
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-# %% ../nbs/00_core.ipynb #058ef4bd
+# %% ../nbs/00_core.ipynb #d3f96a28
 class MekitError(ValueError):
     "A mistake in the input; the message says what was expected, what was received and what to do"
 
@@ -40,8 +41,10 @@ def need(ok: bool,          # the condition that must hold
     if not ok: raise MekitError(f"{where}: expected {expected}, received {received}." + (f" {do}" if do else ""))
 
 def warn(message: str) -> None:
-    "Tell the user, once per place, what was left out or estimated"
-    warnings.warn(message, MekitWarning, stacklevel=3)
+    "Tell the user what was left out or estimated; the warning names the user's line, not ours"
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("mekit."): level, frame = level + 1, frame.f_back
+    warnings.warn(message, MekitWarning, stacklevel=level)
 
 # %% ../nbs/00_core.ipynb #cc42906b
 def choose(name: str,                # what the user typed
@@ -81,10 +84,9 @@ def pick_device(name: str = "auto",     # auto, cpu, cuda (or cuda:1 ...), mps
     if not quiet: print(f"device: {name} ({reason})")
     return name
 
-# %% ../nbs/00_core.ipynb #5a0e7684
+# %% ../nbs/00_core.ipynb #bfbfc31e
 def set_seed(seed: int) -> None:
     "Seed Python, NumPy and, if it is loaded, PyTorch"
-    import sys
     random.seed(seed); np.random.seed(seed)
     if "torch" in sys.modules: sys.modules["torch"].manual_seed(seed)
 

@@ -21,7 +21,7 @@ def run(path: Path, **environment: str) -> nbformat.NotebookNode:
     "Execute a notebook where it stands, in a fresh kernel of this very Python; the file is left alone"
     nb = nbformat.read(path, 4)
     os.environ.update({"PLOTLY_RENDERER": "plotly_mimetype", **environment})
-    client = nbclient.NotebookClient(nb, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    client = nbclient.NotebookClient(nb, timeout=600, kernel_name="python3", store_widget_state=False, resources={"metadata": {"path": str(path.parent)}})
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable
     return client.execute()

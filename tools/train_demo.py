@@ -2,8 +2,9 @@
 
     python tools/train_demo.py [--out mekit/weights/ststnet_demo.safetensors] [--workers 2]
 
-Everything is fixed before a score is seen: seeds, number of epochs, threshold 0.5. Held-out clips have other seeds (other
-combinations, sizes, sides and nuisances) but the same drawn face, because there is only one. The same command gives the same bytes.
+Three settings were compared on other seeds; the one below is scored once, on held-out clips that played no part in that choice, at
+the threshold 0.5. They have other combinations, sizes, sides and nuisances but the same drawn face, because there is only one.
+The same command gives the same bytes.
 """
 import argparse
 import hashlib
@@ -28,7 +29,7 @@ from mekit.train.loop import fit
 from mekit.weights import save
 
 CLASSES = tuple(f"AU{n}" for n in CD6ME_AUS)
-TRAIN, HELD_OUT = range(0, 150), range(10_000, 10_050)      # seeds of clips, apart
+TRAIN, HELD_OUT = range(0, 150), range(20_000, 20_050)      # seeds of clips, apart; 10_000 to 10_049 served to choose between three settings
 SEED, EPOCHS, LR, BATCH, COPIES, THRESHOLD = 2026, 40, 5e-3, 128, 2, .5
 SIZES = dict(train=256, held_out=256)      # pixels; flow errors depend on it, so as users' crops
 PRESENT, ABSENT = .3, .1        # %IOD: from here on a unit counts as shown; below this as not; between, as unknown

@@ -79,7 +79,7 @@ def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
     return dataclasses.replace(truth, reference=reference)
 
-# %% ../../nbs/10_data.clip.ipynb #5319fc88
+# %% ../../nbs/10_data.clip.ipynb #a14d890f
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -108,6 +108,8 @@ class Clip:
     def replace(self, **changes) -> "Clip": return dataclasses.replace(self, **changes)
 
     @property
+    def title(self) -> str: return self.label.sample or Path(self.source.split(" (")[0]).name or "clip"
+    @property
     def shape(self) -> tuple[int, int]: return tuple(self.frames.shape[1:3])
     @property
     def fps(self) -> float | None: return None if self.times is None or len(self) < 2 else _rate(self.times)
@@ -118,7 +120,7 @@ class Clip:
         given = {k: v if v is None else _index(v, f"mark {k}") for k, v in dict(onset=onset, apex=apex, offset=offset).items() if v is not ...}
         return self.replace(label=dataclasses.replace(self.label, **given))
 
-# %% ../../nbs/10_data.clip.ipynb #af4ce42e
+# %% ../../nbs/10_data.clip.ipynb #40eec640
 def _rate(times: np.ndarray) -> float:
     "Frames a second: the mean of those intervals that differ from the median by a millisecond or less"
     steps = np.diff(times)
@@ -134,7 +136,7 @@ def _line(clip: Clip) -> str:
     "The clip in one line"
     rate = "time unknown" if clip.times is None else f"{clip.fps:.4g} fps ({clip.timebase})" if len(clip) > 1 else clip.timebase
     marks = ", ".join(f"{k} {getattr(clip.label, k)}" for k in ("onset", "apex", "offset") if getattr(clip.label, k) is not None)
-    return f"Clip({len(clip)} frames of {clip.shape[0]} x {clip.shape[1]}, {rate}{', ' + marks if marks else ''}{', ' + clip.source if clip.source else ''})"
+    return f"Clip({len(clip)} frames of {clip.shape[0]} x {clip.shape[1]}, {rate}{', ' + marks if marks else ''}{', ' + clip.title if clip.source else ''})"
 
 # %% ../../nbs/10_data.clip.ipynb #05b6a0c1
 def cut(clip: Clip,

@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['bce', 'History', 'fit']
 
-# %% ../../nbs/52_train.loop.ipynb #f9608e80
+# %% ../../nbs/52_train.loop.ipynb #87dd973e
 from dataclasses import dataclass
 
 import torch
 from ..core import need, pick_device
 from ..models.base import MotionModel
-from torch import nn
 from torch.nn import functional as F
 
 # %% ../../nbs/52_train.loop.ipynb #8e2060bd

@@ -7,13 +7,12 @@ __all__ = ['STEP', 'KINDS', 'PANES', 'CURVES', 'MOST_FRAMES', 'HEAVY_MB', 'grid_
            'make_stack', 'colour_tables', 'check_panes', 'curve_of', 'Content', 'encode', 'prepare', 'pack', 'still',
            'ClipWidget', 'Scrubber', 'scrub']
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #1b4c99d1
+# %% ../../nbs/81_widgets.scrubber.ipynb #3c5472d5
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -245,15 +244,14 @@ def _precision(stacks: dict[str, Stack]) -> str:
     each = (f"{', '.join(KINDS[s.kind].parts)} ±{s.quantum / 2 * KINDS[s.kind].factor:.2g} {KINDS[s.kind].unit}".rstrip() for s in stacks.values())
     return f"{STEP}-px grid; " + "; ".join(each)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #29ca4e5b
+# %% ../../nbs/81_widgets.scrubber.ipynb #7c60a796
 def _words(content: Content) -> dict:
     "Title, subtitle and banners"
     clip, cam, h, w = content.clip, content.attribution, *content.clip.shape
     about = [f"{w} × {h}", "no time base" if clip.times is None else f"{clip.fps or 0:.4g} fps ({clip.timebase})"]
     if cam is not None: about.append(f"{cam.method} of {cam.target} in {cam.layer}, {cam.model}: each map, made on {' × '.join(map(str, cam.grid))}, explains its pair of frames")
-    private = f"private: to be seen in this notebook only ({clip.label.database or clip.source})" if clip.label.terms.access == "private" else None
-    title = clip.label.sample or Path(clip.source).name or "clip"
-    return dict(title=title, subtitle=" · ".join(about), banners=[b for b in (private, clip.timing_note()) if b])
+    private = f"private: to be seen in this notebook only ({clip.label.database or clip.title})" if clip.label.terms.access == "private" else None
+    return dict(title=clip.title, subtitle=" · ".join(about), banners=[b for b in (private, clip.timing_note()) if b])
 
 def pack(content: Content) -> dict:     # traits of the widget
     "Table of contents, pictures and values"

@@ -143,9 +143,9 @@ def _swap(scrubber, clip: Clip, attribution, flow=None) -> None:
     with scrubber.hold_sync():
         for name, value in pack(scrubber.content).items(): setattr(scrubber, name, value)
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #5cdaa1f4
-class Workbench(ipywidgets.VBox):
-    "Scrubber, controls and bars around one model and one clip"
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #70f0a648
+class _Joined(ipywidgets.VBox):
+    "The three parts, side by side and linked"
     def __init__(self, answers: Answers, panes=("frame", "flow", "strain", "attribution")):
         answers.settle(answers.clip)
         clip, self._note = _start_marks(answers.clip, answers.flow)
@@ -175,9 +175,9 @@ class Workbench(ipywidgets.VBox):
         self.controls.observe(self._changed, ["target", "layer", "marks"])
         self.controls.on_msg(self._message)
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #759784f6
-class Workbench(Workbench):
-    __doc__ = Workbench.__doc__
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #e1ab9afa
+class _Stated(_Joined):
+    "What is chosen, and what the panel says when it changes"
     target = property(lambda self: self.controls.target, lambda self, value: setattr(self.controls, "target", value))
     layer = property(lambda self: self.controls.layer, lambda self, value: setattr(self.controls, "layer", value))
     apex = property(lambda self: self.scrubber.marks.get("apex"), lambda self, value: setattr(self.scrubber, "marks", self.scrubber.marks | {"apex": value}))
@@ -199,9 +199,9 @@ class Workbench(Workbench):
         try: self.run()
         except Exception: return
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #ef79678d
-class Workbench(Workbench):
-    __doc__ = Workbench.__doc__
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #bd3ae460
+class _Running(_Stated):
+    "The run itself"
     def run(self) -> None:
         "Predict and explain with the marks, target and layer as they stand"
         self.controls.busy, start = True, time.perf_counter()
@@ -233,9 +233,9 @@ class Workbench(Workbench):
                         f"{' x '.join(map(str, self.attribution.grid))}, {seconds:.2f} s on {device}" + "".join(f"\n{s}" for s in dict.fromkeys(said)))
             self._note = ""
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #0c5eef81
-class Workbench(Workbench):
-    __doc__ = Workbench.__doc__
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #d40931f4
+class Workbench(_Running):
+    "Scrubber, controls and bars around one model and one clip"
     def picture(self) -> np.ndarray:        # h w 3 uint8
         left, right = self.scrubber.picture(), self.bars.picture()
         height = max(left.shape[0], right.shape[0])
@@ -247,7 +247,9 @@ class Workbench(Workbench):
     def page(self) -> str:
         "Scrubber, state and bars as HTML that needs neither kernel nor network"
         self.allow_writing("Workbench.page")
-        return f'<div class="mekit-workbench">{self.scrubber.page()}{self.controls.page()}{self.bars.page()}</div>'
+        below = (f'<div style="display:flex;flex-wrap:wrap;gap:16px"><div style="flex:1 1 290px">{self.controls.page()}</div>'
+                 f'<div style="flex:0 1 400px">{self.bars.page()}</div></div>')
+        return f'<div class="mekit-workbench">{self.scrubber.page()}{below}</div>'
     def to_html(self, path, *, title: str | None = None) -> Path:
         "Write a page that works without kernel and network"
         page = whole_page(self.page(), title or self.controls.title)

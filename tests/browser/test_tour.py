@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from barcode import write_folder, write_video
@@ -75,3 +76,54 @@ def test_tour_page_without_a_face(page, tmp_path):
     "A clip without a face is shown as it is, with a warning, not refused"
     write_folder(tmp_path / "clip", 40, "jpg", 1)
     scrubs_offline(page, make_page(tmp_path / "tour.html", tmp_path / "clip"))
+
+
+LAB_SOURCE = 'import os\nos.environ.pop("MEKIT_CLIP", None)'
+
+
+def test_the_whole_loop_by_keyboard_and_pointer(page, lab, screen):
+    "Open, scrub, mark the apex, run the model again, take a figure away: what the README promises, in one sitting"
+    shutil.copy(TOUR, lab.root / "tour.ipynb")
+    open_notebook(page, lab, "tour.ipynb")
+    execute(page, LAB_SOURCE)
+    run_all(page)
+    scrubber = page.locator(".mekit-scrubber").first
+    scrubber.scroll_into_view_if_needed()
+    page.wait_for_function("e => e.hasAttribute('data-frame')", arg=scrubber.element_handle())
+    scrubber.focus()
+    page.keyboard.press("Home")
+    for _ in range(7):
+        page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function("e => e.dataset.frame === '70'", arg=scrubber.element_handle())
+    page.keyboard.press("a")
+    until(page, "print(view.marks['apex'], view.frame)", "70 70")
+    screen(page, "tour_scrubber")
+
+    bench = page.locator(".mekit-workbench").first
+    bench.scroll_into_view_if_needed()
+    before = execute(page, "print(bench.controls.runs, bench.apex)").split()
+    inner = bench.locator(".mekit-scrubber")
+    inner.focus()
+    page.keyboard.press("Home")
+    for _ in range(8):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("a")
+    until(page, "print(bench.apex)", "80")
+    assert before[1] != "80"
+    bench.locator("[data-role=run]").click()
+    until(page, "print(bench.controls.runs)", str(int(before[0]) + 1))
+    assert execute(page, "print(bench.attribution.pairs[bench.attribution.peak].tolist(), bench.controls.error == '')").strip() == "[50, 80] True"
+    screen(page, "tour_workbench")
+    made = execute(page, "print(*sorted(p.name for p in folder.iterdir()))").split()
+    assert made == ["apex.json", "apex.pdf", "clip.html"]
+
+
+def until(page, code: str, wanted: str, seconds: float = 10) -> None:
+    "Wait until code in the kernel prints what is wanted"
+    end, said = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        said = execute(page, code).strip()
+        if said == wanted:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{code}: wanted {wanted}, got {said}")
