@@ -98,7 +98,7 @@ def test_notebooks_are_clean():
 
 @pytest.mark.parametrize("book", library(), ids=lambda b: b.path.stem)
 def test_exported_cells_are_short(book):
-    limit = 60 if book.number[0] // 10 == 4 else 32
+    limit = 60 if book.number[0] // 10 == 4 else 40
     assert not [c.source.splitlines()[1] for c in book.cells if c.exported and c.source.count("\n") > limit]
 
 

@@ -468,20 +468,42 @@ def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np
         warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({steps[jumps[0]]:.0f} ms instead of {step:.0f}): "
              "the camera or the file has lost pictures there.")
 
-# %% ../../nbs/10_data.clip.ipynb #77f5930d
+# %% ../../nbs/10_data.clip.ipynb #bf4f541a
+class _Recent:
+    "The last few pictures, as decoded: going backwards costs one seek for many frames"
+    def __init__(self, sums: dict, limit: float = 16e6): self.sums, self.limit, self.held = sums, limit, OrderedDict()
+
+    def keep(self, stamp: int, frame) -> None:
+        "Hold on to a picture; the oldest leave beyond about `limit` bytes"
+        self.held.pop(stamp, None)
+        self.held[stamp] = frame
+        while len(self.held) > max(4, self.limit // (2 * frame.width * frame.height)): self.held.popitem(last=False)
+
+    def sound(self, want: int):
+        "The picture stamped `want`, if it is at hand and looks as it did in the first pass"
+        frame = self.held.get(want)
+        same = frame is not None and self.sums.get(want) in (None, _checksum(frame))
+        return frame if same else None
+
+def _stream(container, stream, counted: bool):
+    "(stamp, frame) of every picture from here on"
+    frames = (f for p in _packets(container, stream) for f in _decoded(p) or [])
+    yield from enumerate(frames) if counted else ((_stamp(f), f) for f in frames if _stamp(f) is not None)
+
+# %% ../../nbs/10_data.clip.ipynb #d9007beb
 class _Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: _Index, turn: int):
         self.path, self.index, self.turn, self.lock = path, index, turn, threading.Lock()
         self.place = {s: i for i, s in enumerate(index.stamps)}
         self.container = self.ahead = self.last = None
-        self.recent = OrderedDict()     # stamp -> picture, as decoded: going backwards costs one seek for many frames
+        self.recent = _Recent(index.sums)
 
     def frame(self, i: int) -> np.ndarray:
         "h w 3 uint8, upright"
         want = self.index.stamps[i]
         with self.lock:
-            frame = self._sound(want) or next(filter(None, (self._walk(want, start) for start in self._starts(want))), None)
+            frame = self.recent.sound(want) or next(filter(None, (self._walk(want, start) for start in self._starts(want))), None)
             if frame is not None: return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turn))
         raise MekitError(f"{self.path}: frame {self.index.numbers[i]} was there when the file was opened and does not decode now. Has the file changed? Read it again.")
 
@@ -496,24 +518,12 @@ class _Video:
         if start != "here": self._go(start)
         beyond = 0
         for stamp, frame in self.ahead:
-            self._keep(stamp, frame)
-            if stamp == want: return self._sound(want)
+            self.last = stamp
+            self.recent.keep(stamp, frame)
+            if stamp == want: return self.recent.sound(want)
             beyond += stamp > want
             if beyond > 16: return None
         self.last = None
-
-    def _keep(self, stamp: int, frame, limit: float = 16e6) -> None:
-        "Hold on to the last few pictures, up to about `limit` bytes"
-        self.last = stamp
-        self.recent.pop(stamp, None)
-        self.recent[stamp] = frame
-        while len(self.recent) > max(4, limit // (2 * frame.width * frame.height)): self.recent.popitem(last=False)
-
-    def _sound(self, want: int):
-        "The picture stamped `want`, if it is at hand and looks as it did in the first pass"
-        frame = self.recent.get(want)
-        same = frame is not None and self.index.sums.get(want) in (None, _checksum(frame))
-        return frame if same else None
 
     def _go(self, start) -> None:
         "Put the decoder at a key frame, or at the beginning"
@@ -526,12 +536,7 @@ class _Video:
     def __del__(self):
         if getattr(self, "container", None) is not None: self.container.close()
 
-def _stream(container, stream, counted: bool):
-    "(stamp, frame) of every picture from here on"
-    frames = (f for p in _packets(container, stream) for f in _decoded(p) or [])
-    yield from enumerate(frames) if counted else ((_stamp(f), f) for f in frames if _stamp(f) is not None)
-
-# %% ../../nbs/10_data.clip.ipynb #b11b1ba7
+# %% ../../nbs/10_data.clip.ipynb #ee0f9528
 def _from_video(path: Path) -> tuple:
     "Frames, times, numbers and name of a video file"
     scan = _scan(path, CHECK_PIXELS)
@@ -548,7 +553,7 @@ def _ends_right(path, index: _Index, scan: _Scan) -> bool:
     try: return _Video(path, index, scan.turn).frame(len(index.stamps) - 1) is not None
     except MekitError: return False
 
-# %% ../../nbs/10_data.clip.ipynb #5cbb7917
+# %% ../../nbs/10_data.clip.ipynb #c9302a7d
 def _found(path: Path) -> Path:
     "`path`, if there is something there; else the error names the nearest"
     if path.exists(): return path
@@ -580,7 +585,7 @@ def _declared(times, numbers, fps, where: str) -> tuple:
         if abs(stamped / fps - 1) > .01: warn(f"{where}: fps={fps:g} is used as you declared it, but the time stamps of the file say {stamped:.4g} frames a second.")
     return (numbers - numbers[0]) * 1000 / float(fps), "declared"
 
-# %% ../../nbs/10_data.clip.ipynb #422ea06d
+# %% ../../nbs/10_data.clip.ipynb #607b9994
 def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     "Height and width meant by `size`: (h, w), or the longer side with the proportions kept"
     if size is None: return shape

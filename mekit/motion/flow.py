@@ -76,7 +76,7 @@ def check_options(function: Callable,   # whose keyword-only arguments are allow
         except MekitError as error: raise TypeError(str(error)) from None
     return {k: v for k, v in known.items() if v is not inspect.Parameter.empty} | options
 
-# %% ../../nbs/30_motion.flow.ipynb #b706d998
+# %% ../../nbs/30_motion.flow.ipynb #01077a00
 def dis(a: np.ndarray,            # h w, grey 0 to 255
         b: np.ndarray,            # h w
         *,
@@ -110,6 +110,7 @@ def believed(uv: np.ndarray,        # 2 h w, pixels
     total = cv2.GaussianBlur(weight, (0, 0), 3) + .003
     return np.stack([cv2.GaussianBlur(c * weight, (0, 0), 3) / total for c in uv])
 
+# %% ../../nbs/30_motion.flow.ipynb #1b0169d1
 def farneback(a: np.ndarray,          # h w, grey 0 to 255
               b: np.ndarray,          # h w
               *,
@@ -124,7 +125,7 @@ def farneback(a: np.ndarray,          # h w, grey 0 to 255
 
 for _method in (dis, farneback): register(_method.__name__, _method)
 
-# %% ../../nbs/30_motion.flow.ipynb #d6ee74f9
+# %% ../../nbs/30_motion.flow.ipynb #97195f0f
 def _open(source) -> tuple:
     "Frames (a sequence), label or None, inter-ocular distance or None"
     if hasattr(source, "frames"): return source.frames, source.label, source.iod
@@ -148,7 +149,7 @@ def _grey(frame: np.ndarray, scale: float) -> np.ndarray:
     if frame.ndim == 3: frame = frame[..., 0] if frame.shape[2] == 1 else cv2.cvtColor(np.ascontiguousarray(frame[..., :3]), cv2.COLOR_RGB2GRAY)
     return np.ascontiguousarray(frame)
 
-# %% ../../nbs/30_motion.flow.ipynb #3b92bb90
+# %% ../../nbs/30_motion.flow.ipynb #8b32366b
 def _pairs(pairs, n: int, label) -> np.ndarray:
     "The frame pairs (k 2) that a name, or a list of pairs, stands for"
     onset, apex = getattr(label, "onset", None), getattr(label, "apex", None)
@@ -167,7 +168,7 @@ def _pairs(pairs, n: int, label) -> np.ndarray:
     if onset is None and label is not None: warn("flow: this clip has no onset mark; frame 0 stands for it")
     return np.array([[onset or 0, apex]]) if pairs == "apex" else np.stack([np.full(n, onset or 0), np.arange(n)], 1)
 
-# %% ../../nbs/30_motion.flow.ipynb #da602780
+# %% ../../nbs/30_motion.flow.ipynb #f394f396
 def flow(source,                    # a Clip, frames (t h w [3]), or a pair (a, b)
          *,
          method: str = "dis",       # name in `METHODS`
