@@ -78,7 +78,7 @@ def test_no_url_in_widget_files():
 
 def test_notebook_sizes():
     sizes = {p: p.stat().st_size / 1024 for p in NBS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts}
-    limit = {p: 1024 if "tutorials" in p.parts else 300 for p in sizes}
+    limit = {p: 300 if p.name[0].isdigit() and p.parent == NBS else 1024 for p in sizes}
     assert not {p.name: f"{size:.0f} KB" for p, size in sizes.items() if size > limit[p]}
 
 

@@ -13,8 +13,13 @@ BIN = Path(sys.executable).parent
 
 def readme(index: Path = NBS / "index.ipynb") -> str:
     "The index notebook as Markdown, with pictures found from the root"
-    text, _ = MarkdownExporter().from_notebook_node(nbformat.read(index, 4))
-    return re.sub(r"\]\((?=images/)", "](nbs/", re.sub(r'src="images/', 'src="nbs/images/', text)).strip() + "\n"
+    nb = nbformat.read(index, 4)
+    nb.metadata["language_info"] = {"name": "python"}
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []       # pictures in the README are files, made by tools/picture.py
+    text, _ = MarkdownExporter().from_notebook_node(nb)
+    return re.sub(r"\]\((?=images/|tutorials/)", "](nbs/", text).strip().replace("\n\n\n", "\n\n") + "\n"
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
     return dataclasses.replace(truth, reference=reference)
 
-# %% ../../nbs/10_data.clip.ipynb #a14d890f
+# %% ../../nbs/10_data.clip.ipynb #6fe1fe80
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -107,12 +107,9 @@ class Clip:
     def _repr_html_(self) -> str: return _picture(self)
     def replace(self, **changes) -> "Clip": return dataclasses.replace(self, **changes)
 
-    @property
-    def title(self) -> str: return self.label.sample or Path(self.source.split(" (")[0]).name or "clip"
-    @property
-    def shape(self) -> tuple[int, int]: return tuple(self.frames.shape[1:3])
-    @property
-    def fps(self) -> float | None: return None if self.times is None or len(self) < 2 else _rate(self.times)
+    title = property(lambda self: self.label.sample or Path(self.source.split(" (")[0]).name or "clip", doc="Sample key, else file name")
+    shape = property(lambda self: tuple(self.frames.shape[1:3]), doc="h, w in pixels")
+    fps = property(lambda self: None if self.times is None or len(self) < 2 else _rate(self.times), doc="Frames a second; None where time is unknown")
     def digest(self) -> str: return digest(*(digest(np.asarray(f)) for f in self.frames), *([] if self.times is None else [self.times]))
     def timing_note(self) -> str | None: return timing_note(self)
     def mark(self, *, onset=..., apex=..., offset=...) -> "Clip":
