@@ -465,7 +465,7 @@ def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np
         warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({steps[jumps[0]]:.0f} ms instead of {step:.0f}): "
              "the camera or the file has lost pictures there.")
 
-# %% ../../nbs/10_data.clip.ipynb #bf4f541a
+# %% ../../nbs/10_data.clip.ipynb #5339aacb
 class _Recent:
     "The last few pictures, as decoded: going backwards costs one seek for many frames"
     def __init__(self, sums: dict, limit: float = 16e6): self.sums, self.limit, self.held = sums, limit, OrderedDict()
@@ -482,12 +482,18 @@ class _Recent:
         same = frame is not None and self.sums.get(want) in (None, _checksum(frame))
         return frame if same else None
 
+def _starts(index: _Index, place: dict, last, want: int) -> list:
+    "Where to begin decoding, best first: 'here', stamps of key frames, the beginning of the file"
+    keys = [k for k in index.keys if k <= want][-3:][::-1]
+    near = last is not None and last < want and (not keys or keys[0] <= last or place[want] - place.get(last, -9) <= 8)
+    return ["here"] * near + keys + ["beginning"]
+
 def _stream(container, stream, counted: bool):
     "(stamp, frame) of every picture from here on"
     frames = (f for p in _packets(container, stream) for f in _decoded(p) or [])
     yield from enumerate(frames) if counted else ((_stamp(f), f) for f in frames if _stamp(f) is not None)
 
-# %% ../../nbs/10_data.clip.ipynb #d9007beb
+# %% ../../nbs/10_data.clip.ipynb #9d34e5e2
 class _Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: _Index, turn: int):
@@ -500,15 +506,9 @@ class _Video:
         "h w 3 uint8, upright"
         want = self.index.stamps[i]
         with self.lock:
-            frame = self.recent.sound(want) or next(filter(None, (self._walk(want, start) for start in self._starts(want))), None)
+            frame = self.recent.sound(want) or next(filter(None, (self._walk(want, start) for start in _starts(self.index, self.place, self.last, want))), None)
             if frame is not None: return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turn))
         raise MekitError(f"{self.path}: frame {self.index.numbers[i]} was there when the file was opened and does not decode now. Has the file changed? Read it again.")
-
-    def _starts(self, want: int) -> list:
-        "Where to begin decoding, best first: 'here', stamps of key frames, the beginning of the file"
-        keys = [k for k in self.index.keys if k <= want][-3:][::-1]
-        near = self.last is not None and self.last < want and (not keys or keys[0] <= self.last or self.place[want] - self.place.get(self.last, -9) <= 8)
-        return ["here"] * near + keys + ["beginning"]
 
     def _walk(self, want: int, start):
         "Decode from `start` until the picture stamped `want`; None if it does not come (damage can delay it by a few) or looks different"
