@@ -17,7 +17,8 @@ endif
 help:
 	@echo "make lab  [CLIP=file]   install what is missing and open JupyterLab on the tour"
 	@echo "make tour [CLIP=file]   run the tour without a browser, to _build/tour.html"
-	@echo "make test               everything CI checks";  echo "make slow               the long checks too"
+	@echo "make test               everything CI checks"
+	@echo "make slow               the long checks too"
 	@echo "make setup | bench | docs | execute | prepare | clean"
 
 $(VENV)/.torch: constraints.txt
@@ -37,7 +38,7 @@ $(VENV)/.dev: $(VENV)/.torch $(NEEDS)
 setup: $(VENV)/.dev
 
 lab: $(VENV)/.lab
-	$(BIN)/jupyter lab nbs/tutorials/01_tour.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) nbs/tutorials/01_tour.ipynb
 
 tour: $(VENV)/.lab
 	$(BIN)/python tools/page.py nbs/tutorials/01_tour.ipynb _build/tour.html

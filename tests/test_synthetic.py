@@ -1,5 +1,4 @@
 "The drawn face and its motion, held to models and methods that know nothing of how they were made"
-import time
 from itertools import product
 
 import cv2
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from mekit.anatomy import AU_MOTION, to_ibug
 from mekit.core import MekitError
-from mekit.data.portrait import IDENTITIES, portrait
+from mekit.data.portrait import IDENTITIES
 from mekit.data.synthetic import LETTERS, SUPPORTED, demo, letter_of, synthesize
 
 AUS = [f"AU{n}{side}" for n, side in product(SUPPORTED, ("", "L", "R"))]
@@ -261,14 +260,3 @@ def test_the_largest_amplitudes_are_possible_one_by_one():
         clip = synthesize({number: LETTERS["E"][2]}, duration_ms=100, size=96)
         assert np.isfinite(clip.truth.flow[clip.label.apex]).all() and clip.frames[clip.label.apex].any()
 
-
-def test_two_hundred_frames_take_under_two_seconds_of_one_core():
-    portrait(0, 256)
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        start = time.process_time()
-        np.asarray(synthesize({"AU4": 1.5, "AU12L": "B"}).frames)
-        assert time.process_time() - start < 2.5
-    finally:
-        cv2.setNumThreads(threads)

@@ -9,6 +9,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 KERNEL = {"display_name": "python3", "language": "python", "name": "python3"}
+PRIVATE = 'data-terms="private"'      # what a private clip's picture bears
 LIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
 
 
@@ -42,8 +43,13 @@ def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 out["metadata"] = {}
             for mime in LIVE:
                 out.get("data", {}).pop(mime, None)
-        cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
+        cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr" and not is_private(o)]
     return nb
+
+
+def is_private(output) -> bool:
+    "Does this output show a face that its licence holder has not declared publishable?"
+    return PRIVATE in "".join(output.get("data", {}).get("text/html", ""))
 
 
 def save(nb: nbformat.NotebookNode, path: Path) -> None:

@@ -6,7 +6,7 @@
 __all__ = ['TIMEBASES', 'MICRO_FPS', 'IMAGES', 'CHECK_PIXELS', 'Truth', 'Clip', 'cut', 'timing_note', 'resize', 'read_array',
            'natural', 'read_image', 'read_folder', 'read_clip']
 
-# %% ../../nbs/10_data.clip.ipynb #6c192f9f
+# %% ../../nbs/10_data.clip.ipynb #5835d814
 import base64
 import dataclasses
 import difflib
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..core import Lazy, MekitError, digest, need, warn
+from ..core import digest, Lazy, MekitError, need, verb, warn
 from ..labels import Label, check_marks
 
 # %% ../../nbs/10_data.clip.ipynb #c23c02cd
@@ -582,7 +582,7 @@ def _declared(times, numbers, fps, where: str) -> tuple:
         if abs(stamped / fps - 1) > .01: warn(f"{where}: fps={fps:g} is used as you declared it, but the time stamps of the file say {stamped:.4g} frames a second.")
     return (numbers - numbers[0]) * 1000 / float(fps), "declared"
 
-# %% ../../nbs/10_data.clip.ipynb #607b9994
+# %% ../../nbs/10_data.clip.ipynb #1e132cf1
 def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     "Height and width meant by `size`: (h, w), or the longer side with the proportions kept"
     if size is None: return shape
@@ -593,6 +593,7 @@ def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     need(longest > 0, "read_clip", expected="size=(height, width), or the longer side in pixels", received=size)
     return tuple(max(1, round(s * longest / max(shape))) for s in shape)
 
+@verb
 def read_clip(source,                       # video file, folder of images, or array (t h w [3 | 4]) of uint8 or floats 0..1
               *,
               fps: float | None = None,     # declared frames a second

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['LETTERS', 'SUPPORTED', 'NUISANCES', 'letter_of', 'synthesize', 'demo']
 
-# %% ../../nbs/11_data.synthetic.ipynb #d4d9504b
+# %% ../../nbs/11_data.synthetic.ipynb #9e083466
 from functools import cached_property
 
 import cv2
 import numpy as np
 
 from ..anatomy import AU_MOTION
-from ..core import Lazy, MekitError, choose, digest, need
+from ..core import choose, digest, Lazy, MekitError, need, verb
 from .clip import Clip, Truth
 from .portrait import portrait
 from ..labels import AU, Label, Terms, parse_au
@@ -228,7 +228,8 @@ def _truth(camera: _Camera, units: dict, n: int, size: int) -> Truth:
     return Truth(**fields, valid=Lazy(camera.valid, n, (size, size), bool, keep_mb=16), landmarks=landmarks,
                  intensity={str(au): camera.course * a for au, a in units.items()}, nuisance=camera.nuisance)
 
-# %% ../../nbs/11_data.synthetic.ipynb #690f8619
+# %% ../../nbs/11_data.synthetic.ipynb #d428206d
+@verb
 def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "B"}: %IOD at apex or a FACS letter; () stays neutral
                *,
                identity: int = 0,                      # which face

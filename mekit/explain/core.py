@@ -6,7 +6,7 @@
 __all__ = ['METHODS', 'Attribution', 'AttributionError', 'Tap', 'tap', 'target_index', 'find_layer', 'register', 'methods',
            'enlarge', 'attribute']
 
-# %% ../../nbs/60_explain.core.ipynb #2ee4f3b8
+# %% ../../nbs/60_explain.core.ipynb #6634e291
 import importlib.util
 import pkgutil
 from base64 import b64encode
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from ..core import MekitError, choose, need, warn
+from ..core import choose, MekitError, need, verb, warn
 from ..viz.frames import encode_png, overlay, robust_limit, to_rgb
 from torch import nn
 from torch.nn import functional as F
@@ -158,7 +158,8 @@ def _batch(model, inputs) -> tuple:
         inputs = model.prepare(inputs)
     return inputs.x, inputs.pairs, inputs.shape, inputs.clip, inputs.flow
 
-# %% ../../nbs/60_explain.core.ipynb #9116fac8
+# %% ../../nbs/60_explain.core.ipynb #7acf606b
+@verb
 def attribute(model: nn.Module,
               inputs,                           # Clip, Inputs, or a tensor (n c h w)
               target: int | str,                # which output

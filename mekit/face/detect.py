@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['IOD_RATIO', 'Detection', 'detect', 'crop_face']
 
-# %% ../../nbs/20_face.detect.ipynb #3a8c01e8
+# %% ../../nbs/20_face.detect.ipynb #0be98951
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..anatomy import CANONICAL
-from ..core import Lazy, need, warn
+from ..core import Lazy, need, verb, warn
 from ..data.clip import Clip, Truth
 
 # %% ../../nbs/20_face.detect.ipynb #fc0b32fa
@@ -95,7 +95,8 @@ def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8
     box = hits[np.argmax(hits[:, 2])] / scale
     return box, _eyes(grey, box)
 
-# %% ../../nbs/20_face.detect.ipynb #53ddc2a4
+# %% ../../nbs/20_face.detect.ipynb #486bac82
+@verb
 def detect(clip_or_frames,     # a Clip, or t h w 3 uint8
            *,
            frames=None,        # indices to look at; None: all
@@ -180,7 +181,8 @@ def _first_face(clip: Clip) -> Detection | None:
             return found
     return None
 
-# %% ../../nbs/20_face.detect.ipynb #50f480a5
+# %% ../../nbs/20_face.detect.ipynb #d547e453
+@verb
 def crop_face(clip: Clip,
               *,
               size: int = 256,          # side of the new frames, pixels

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['IMAGES', 'PAGE', 'WAYS', 'endings', 'export']
 
-# %% ../../nbs/73_figures.export.ipynb #b20849af
+# %% ../../nbs/73_figures.export.ipynb #5b2cd003
 from pathlib import Path
 
-from ..core import atomic_path, choose, need, write_atomic
+from ..core import atomic_path, choose, need, verb, write_atomic
 from .motion import figure
 from ..viz.style import paper_style
 
@@ -45,7 +45,8 @@ def _by_page(obj, path: Path, options: dict) -> None: obj.to_html(path, **option
 
 WAYS = dict(preview=_by_preview, attribution=_by_attribution, matplotlib=_by_matplotlib, figure=_by_figure, page=_by_page)
 
-# %% ../../nbs/73_figures.export.ipynb #43b0a4c0
+# %% ../../nbs/73_figures.export.ipynb #7bb12c93
+@verb
 def export(obj,                             # a figure, a widget, an attribution, a matplotlib figure
            path,                            # ends in .pdf, .svg, .png or .html
            *,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ROWS', 'KINDS', 'PT', 'LINE', 'UNITS', 'Content', 'Sheet', 'Layout', 'MotionFigure', 'figure']
 
-# %% ../../nbs/70_figures.motion.ipynb #1e3d5e62
+# %% ../../nbs/70_figures.motion.ipynb #77553b88
 import io
 import json
 import sys
@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from ..core import atomic_path, choose, need
+from ..core import atomic_path, choose, need, verb
 from ..data.clip import Clip
 from ..labels import check_terms
 from ..motion.flow import flow as compute_flow
@@ -422,7 +422,8 @@ def _source(thing, rows) -> tuple[Clip, object, tuple]:
     need(attribution is not None or "cam" not in rows, "figure", expected="an Attribution for the row 'cam'", received="a Clip", do="Pass attribute(model, clip, target).")
     return clip, attribution, rows
 
-# %% ../../nbs/70_figures.motion.ipynb #b0fd2e9b
+# %% ../../nbs/70_figures.motion.ipynb #6e65ec4b
+@verb
 def figure(clip,                                  # a Clip, or an Attribution of one
            *,
            frames=("onset", "apex"),              # columns: marks or frame indices

@@ -5,17 +5,16 @@
 # %% auto #0
 __all__ = ['ZOO', 'Entry', 'build', 'load', 'save', 'models']
 
-# %% ../../nbs/49_models.zoo.ipynb #5b800c5d
+# %% ../../nbs/49_models.zoo.ipynb #a6dd0ded
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from .. import weights as store
-from ..core import choose, need
+from ..core import check_options, choose, need, verb
 from ..labels import CD6ME_AUS
 from .base import MotionModel, count_parameters
 from .ststnet import STSTNet
-from ..motion.flow import check_options
 
 # %% ../../nbs/49_models.zoo.ipynb #5f5f325d
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ def build(name: str,                                # of `models()`
     need(n_out in (None, len(classes)), f"build {name!r}", expected=f"n_out={len(classes)}, as many as classes", received=n_out)
     return entry.make(tuple(classes), **options)
 
-# %% ../../nbs/49_models.zoo.ipynb #65e196fd
+# %% ../../nbs/49_models.zoo.ipynb #a70c4bd4
+@verb
 def load(name: str,                 # of `models()`
          weights="demo",            # short name, or a path
         ) -> MotionModel:           # in evaluation mode; `.meta` holds the facts

@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['SCALINGS', 'strain', 'area_resize', 'network_input']
 
-# %% ../../nbs/31_motion.strain.ipynb #6bb20734
+# %% ../../nbs/31_motion.strain.ipynb #bbfee09b
 import sys
 from functools import lru_cache
 
 import numpy as np
 
-from ..core import choose, need
+from ..core import choose, need, verb
 from .flow import Flow
 
-# %% ../../nbs/31_motion.strain.ipynb #3f75491f
+# %% ../../nbs/31_motion.strain.ipynb #8b187627
 def _fields(uv, where: str):
     "The displacement fields (n 2 h w) in `uv`, checked"
     uv = uv.uv if isinstance(uv, Flow) else uv
@@ -28,6 +28,7 @@ def _fields(uv, where: str):
 
 def _is_torch(x) -> bool: return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
 
+@verb
 def strain(uv,                     # n 2 h w, pixels of displacement (numpy, torch or Flow)
            spacing: float = 1.,    # pixels between samples
           ):                       # n h w, unit-free: 0.02 is a 2 % stretch
@@ -46,7 +47,7 @@ def strain(uv,                     # n 2 h w, pixels of displacement (numpy, tor
         out[k] = np.sqrt(ux**2 + vy**2 + .5 * (uy + vx)**2)
     return out
 
-# %% ../../nbs/31_motion.strain.ipynb #42891719
+# %% ../../nbs/31_motion.strain.ipynb #aaf0885d
 SCALINGS = {"signed": "u, v in percent of the inter-ocular distance, strain in percent; zero stays zero"}
 
 @lru_cache(32)
@@ -65,6 +66,7 @@ def area_resize(x,                      # ... h w, numpy or torch
     if not _is_torch(x): return rows @ x @ columns
     return x.new_tensor(rows) @ x @ x.new_tensor(columns)
 
+@verb
 def network_input(uv,                         # n 2 h w, pixels (numpy, torch or Flow)
                   *,
                   iod: float | None = None,   # inter-ocular distance in pixels; a Flow brings its own

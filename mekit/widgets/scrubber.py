@@ -7,7 +7,7 @@ __all__ = ['STEP', 'KINDS', 'PANES', 'CURVES', 'MOST_FRAMES', 'HEAVY_MB', 'grid_
            'make_stack', 'colour_tables', 'check_panes', 'curve_of', 'Content', 'encode', 'prepare', 'pack', 'still',
            'ClipWidget', 'Scrubber', 'scrub']
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #3c5472d5
+# %% ../../nbs/81_widgets.scrubber.ipynb #1470506a
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ import numpy as np
 import traitlets
 
 from .._assets import asset
-from ..core import choose, need, warn
+from ..core import choose, need, verb, warn
 from ..data.clip import Clip, read_clip
 from ..labels import check_marks, check_terms
 from ..viz.frames import colour_map, encode_jpeg, encode_png, flow_to_rgb
@@ -350,7 +350,8 @@ class Scrubber(ClipWidget):
             for name, value in pack(self.content).items(): setattr(self, name, value)
             self.frame = min(self.frame, len(self.content.clip) - 1)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #83b378b5
+# %% ../../nbs/81_widgets.scrubber.ipynb #d17aa360
+@verb
 def scrub(data,                         # Clip, Attribution or array (t h w [3])
           panes=None,                   # frame, flow, quiver, strain, difference, attribution, truth; default: frame, flow and strain or attribution
           *,

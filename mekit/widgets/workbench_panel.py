@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SMALL', 'AROUND', 'cam_layers', 'as_code', 'Controls', 'Answers', 'Workbench', 'workbench']
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #d588de90
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #c9308e9f
 import os
 import time
 import warnings
@@ -20,7 +20,7 @@ import traitlets as t
 from IPython.display import Image
 
 from .._assets import asset
-from ..core import atomic_path, choose, need
+from ..core import atomic_path, choose, need, verb
 from ..data.clip import Clip
 from ..motion.flow import flow as compute_flow
 from .bars import bars
@@ -259,7 +259,8 @@ class Workbench(_Running):
         if os.environ.get("MEKIT_WIDGETS") == "page": return {"text/html": self.page(), "text/plain": repr(self)}
         return super()._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.preview().data).decode(), "text/plain": repr(self)}
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #79bd030b
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #61fef678
+@verb
 def workbench(model,                # a MotionModel
               clip: Clip,           # a cropped face
               *,
