@@ -66,15 +66,18 @@ def test_tour_page_on_a_folder_of_jpegs(page, video, tmp_path):
 
 
 @pytest.mark.slow
-def test_tour_page_on_b_frames_and_variable_rate(page, tmp_path):
-    file = write_video(tmp_path / "own.mp4", 60, codec="libx264", fps=100, bframes=3, vfr=True, size=(240, 320))
+def test_tour_page_on_b_frames_and_variable_rate(page, video, tmp_path):
+    from mekit.data.clip import read_clip
+    faces = read_clip(video, start=228, stop=288).frames
+    file = tmp_path / "own.mp4"
+    write_video(file, 60, codec="libx264", fps=100, bframes=3, vfr=True, size=faces.shape[1:3], frame=lambda i: faces[i])
     scrubs_offline(page, make_page(tmp_path / "tour.html", file))
 
 
 @pytest.mark.slow
 def test_tour_page_without_a_face(page, tmp_path):
     "A clip without a face is shown as it is, with a warning, not refused"
-    write_folder(tmp_path / "clip", 40, "jpg", 1)
+    write_folder(tmp_path / "clip", 40, ".jpg", 1)
     scrubs_offline(page, make_page(tmp_path / "tour.html", tmp_path / "clip"))
 
 
