@@ -87,9 +87,9 @@ export const viewOf = (w, h, zoom, cx, cy) => {
   return { x: clamp(cx - vw / 2, 0, w - vw), y: clamp(cy - vh / 2, 0, h - vh), w: vw, h: vh };
 };
 
-// Whole multiples or fractions of the frame: as many panes in a row as stay legible, then as large as fits.
+// Whole multiples or simple fractions of the frame: as many panes in a row as stay legible, then as large as fits.
 export const layout = (width, panes, w, h, gap = 14, least = 170, tallest = 460) => {
-  const sizes = [4, 3, 2, 1, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
+  const sizes = [4, 3, 2, 1, 7 / 8, 3 / 4, 5 / 8, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
   for (let columns = panes; columns >= 1; columns--) {
     const room = (width - gap * (columns - 1)) / columns;
     const scale = sizes.find(s => w * s <= room && h * s <= tallest);
