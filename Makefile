@@ -9,7 +9,7 @@ NEEDS  := settings.ini setup.py pyproject.toml constraints.txt
 
 # A CLIP is given relative to where make was called; notebooks run elsewhere.
 ifneq ($(strip $(CLIP)),)
-export MEKIT_CLIP := $(abspath $(CLIP))
+export MEKIT_CLIP := $(shell $(PYTHON) -c "import os, sys; print(os.path.abspath(os.path.expanduser(sys.argv[1])))" "$(CLIP)")
 endif
 
 .PHONY: help setup lab tour test slow bench docs execute prepare clean
@@ -37,8 +37,14 @@ $(VENV)/.dev: $(VENV)/.torch $(NEEDS)
 
 setup: $(VENV)/.dev
 
-lab: $(VENV)/.lab
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) nbs/tutorials/01_tour.ipynb
+# A copy, so that pictures of your own video never land in a tracked file; an older copy is kept.
+_build/tour.ipynb: nbs/tutorials/01_tour.ipynb
+	@mkdir -p _build
+	@test ! -f $@ || mv $@ _build/tour.before.ipynb
+	cp $< $@
+
+lab: $(VENV)/.lab _build/tour.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) _build/tour.ipynb
 
 tour: $(VENV)/.lab
 	$(BIN)/python tools/page.py nbs/tutorials/01_tour.ipynb _build/tour.html

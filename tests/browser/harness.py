@@ -26,8 +26,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgroun
 
 
 def find_chromium() -> str | None:
-    given = os.environ.get("MEKIT_CHROMIUM")
-    return given if given else next((p for p in ("/usr/bin/chromium", shutil.which("chromium"), shutil.which("chromium-browser")) if p and Path(p).exists()), None)
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return os.environ.get("MEKIT_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager
