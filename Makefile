@@ -44,7 +44,7 @@ _build/tour.ipynb: nbs/tutorials/01_tour.ipynb
 	cp $< $@
 
 lab: $(VENV)/.lab _build/tour.ipynb
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) _build/tour.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/_build/tour.ipynb
 
 tour: $(VENV)/.lab
 	$(BIN)/python tools/page.py nbs/tutorials/01_tour.ipynb _build/tour.html
