@@ -247,7 +247,7 @@ def test_bundles_are_valid_modules(tmp_path):
     node = find_node()
     if node is None:
         pytest.skip("no node")
-    for name in ("scrubber.js", "page.js"):
+    for name in ("scrubber.js", "page.js", "bars.js", "workbench.js"):
         (tmp_path / "bundle.mjs").write_text(bundle(name))
         assert subprocess.run([node, "--check", tmp_path / "bundle.mjs"], capture_output=True).returncode == 0
 
@@ -273,6 +273,14 @@ def test_opposite_directions_have_opposite_colours():
 def test_a_still_clip_is_not_painted(clip):
     still = make_stack("flow", lambda k: np.random.default_rng(k).normal(0, 0.01, (2, 32, 32)), [[0, 0], [0, 1]], 2)
     assert still.limit == 0.2
+
+
+def test_signed_values_leave_the_face_visible_in_the_still_picture():
+    from mekit.widgets.scrubber import _laid_over
+    face = np.tile(np.array([40, 240], np.uint8).repeat(16)[None, :, None], (32, 1, 3))
+    full = make_stack("difference", lambda k: np.full((1, 32, 32), 20.), [[0, 0]], 1)
+    seen = _laid_over(face, full, 0, "scale").astype(int)
+    assert np.abs(seen[:, -1] - seen[:, 0]).min() >= 0.39 * 100       # 100: what the halves differ by once darkened
 
 
 def test_heavy_clips_are_warned_of(clip, monkeypatch):

@@ -160,6 +160,46 @@ def test_without_an_apex_the_largest_motion_is_taken_and_said(model, clip):
         bench.run()
 
 
+def test_opening_explains_once(model, clip):
+    from mekit.explain.core import attribute as real
+    calls = []
+    bench = workbench(model, clip, attribute=lambda *a, **k: calls.append(1) or real(*a, **k))
+    assert calls == [1] and bench.controls.runs == 1 and bench.code and bench.controls.stale == "" and bench.bars.caption
+    bench.run()
+    assert calls == [1, 1]
+
+
+def test_a_run_with_a_new_apex_goes_there(bench, clip):
+    bench.apex = clip.label.apex - 2
+    bench.run()
+    assert bench.scrubber.frame == clip.label.apex - 2
+    bench.scrubber.frame = 3
+    bench.run()
+    assert bench.scrubber.frame == 3
+
+
+def test_identical_frames_are_refused(bench, model, clip):
+    kept = bench.attribution
+    bench.apex = clip.label.onset
+    with pytest.raises(MekitError, match="Identical frames: there is nothing to explain"):
+        bench.run()
+    assert bench.attribution is kept and "nothing to explain" in bench.controls.error and bench.controls.runs == 1
+    with pytest.raises(MekitError, match="Identical frames"):
+        workbench(model, clip.mark(apex=clip.label.onset))
+
+
+def test_the_code_names_what_was_given_and_no_defaults(model, clip):
+    from mekit.explain.core import attribute as real
+    assert "# clip and model: those given" in workbench(model, clip).code and "params" not in workbench(model, clip).code
+    own = workbench(model, clip, attribute=real, run=model.predict)
+    assert "# clip, model, run and attribute: those given" in own.code
+    names = dict(clip=clip, model=model, run=model.predict, attribute=real)
+    exec(own.code, names)
+    flow = me.flow(clip, pairs="apex", params={"steps": 9})
+    from mekit.widgets.workbench_panel import as_code
+    assert f"params={dict(flow.params)}" in as_code(clip, flow, digest="", onset=0, apex=1, target="AU4", layer="join")
+
+
 def test_own_run_is_asked(model, clip):
     asked = []
     bench = workbench(model, clip, run=lambda inputs: asked.append(len(inputs)) or np.full((len(inputs), len(CLASSES)), .25))

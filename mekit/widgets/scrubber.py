@@ -269,7 +269,7 @@ def pack(content: Content) -> dict:     # traits of the widget
                 tables={k: t.tobytes().hex() for k, t in colour_tables().items()}, precision=_precision(content.stacks))
     return dict(meta=meta, frames=b"".join(content.pictures), values=values)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #f6271e2b
+# %% ../../nbs/81_widgets.scrubber.ipynb #1b01ce54
 def _laid_over(image: np.ndarray, stack: Stack, k: int, kind: str) -> np.ndarray:
     "Values as colours over the grey, darkened frame"
     h, w = image.shape[:2]
@@ -277,8 +277,8 @@ def _laid_over(image: np.ndarray, stack: Stack, k: int, kind: str) -> np.ndarray
     size = np.clip(np.hypot(*v) if len(v) == 2 else np.abs(v[0]), 0, 1)
     table = colour_tables()["wheel" if len(v) == 2 else "signed" if KINDS[stack.kind].signed else "strain"]
     place = np.arctan2(v[1], v[0]) * 128 / np.pi if len(v) == 2 else np.clip(v[0], -1, 1) * 127.5 + 127.5 if KINDS[stack.kind].signed else 255 * size
-    opacity = np.minimum(1, 1.5 * size) if len(v) == 1 and KINDS[stack.kind].signed else np.sqrt(size)
-    colour, alpha = table[np.rint(place).astype(int) % 256], opacity[..., None] * .92
+    opacity = .6 * np.minimum(1, 1.5 * size) if len(v) == 1 and KINDS[stack.kind].signed else .92 * np.sqrt(size)
+    colour, alpha = table[np.rint(place).astype(int) % 256], opacity[..., None]
     dark = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] * .5
     return np.rint(alpha * colour + (1 - alpha) * dark).astype(np.uint8)
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SMALL', 'AROUND', 'cam_layers', 'as_code', 'Controls', 'Answers', 'Workbench', 'workbench']
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #c9308e9f
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #1f75d441
 import os
 import time
 import warnings
@@ -20,11 +20,11 @@ import traitlets as t
 from IPython.display import Image
 
 from .._assets import asset
-from ..core import atomic_path, choose, need, verb
+from ..core import atomic_path, check_options, choose, need, verb
 from ..data.clip import Clip
-from ..motion.flow import flow as compute_flow
+from ..motion.flow import METHODS, flow as compute_flow
 from .bars import bars
-from .base import MekitWidget, bundle, whole_page
+from .base import MekitWidget, _refusal, bundle, whole_page
 from .scrubber import CURVES, curve_of, make_stack, pack, scrub
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #7a301d64
@@ -51,13 +51,13 @@ def _first_target(model, clip: Clip, scores: np.ndarray) -> str:
     coded = [name for au in clip.label.aus for name in (str(au), f"AU{au.number}") if name in known]
     return coded[0] if coded else model.classes[int(np.nanargmax(scores))]
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #deadc08b
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #21eacd67
 _CODE = '''import mekit as me
 
-# clip and model: those given to me.workbench(model, clip)
+# {given}: those given to me.workbench
 assert clip.digest() == "{digest}", "this is another clip"
 clip = clip.mark(onset={onset}, apex={apex}, offset={offset})
-flow = me.flow(clip, method={method!r}, pairs=[({onset}, {apex})], params={params})
+flow = me.flow(clip, method={method!r}, pairs=[({onset}, {apex})]{params})
 inputs = model.prepare(clip, flow=flow)
 probabilities = dict(zip(model.classes, {run}(inputs)[0]))
 cam = {attribute}(model, inputs, {target!r}, layer={layer!r})
@@ -66,7 +66,10 @@ me.figure(cam, frames=({onset}, {apex}), flow=flow)
 
 def as_code(clip: Clip, flow, *, digest: str, onset: int, apex: int, target: str, layer: str, own_run: bool = False, own_attribute: bool = False) -> str:
     "Python that gives the map of one pair again"
-    return _CODE.format(digest=digest, onset=onset, apex=apex, offset=clip.label.offset, method=flow.method, params=dict(flow.params), target=target, layer=layer,
+    given = ["clip", "model", *["run"] * own_run, *["attribute"] * own_attribute]
+    usual = flow.params == check_options(METHODS[flow.method], {}, where="workbench")
+    return _CODE.format(digest=digest, onset=onset, apex=apex, offset=clip.label.offset, method=flow.method, params="" if usual else f", params={dict(flow.params)}",
+                        target=target, layer=layer, given=f"{', '.join(given[:-1])} and {given[-1]}",
                         run="run" if own_run else "model.predict", attribute="attribute" if own_attribute else "me.attribute")
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #aaa637c1
@@ -93,7 +96,7 @@ class Controls(MekitWidget):
         options = getattr(self, proposal["trait"].name + "s")
         return choose(proposal["value"], options, where="workbench", what=proposal["trait"].name) if options else proposal["value"]
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #2b18d25d
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #bc736296
 SMALL, AROUND = 100_000, 100     # parameters of a network that is explained at this many frames before and after the apex
 
 class Answers:
@@ -115,7 +118,10 @@ class Answers:
         cheap = sum(p.numel() for p in self.model.parameters()) <= SMALL
         k = slice(max(0, apex - AROUND), apex + AROUND + 1) if cheap else slice(apex, apex + 1)
         return replace(self.inputs, x=self.inputs.x[k], pairs=self.inputs.pairs[k], clip=self.clip)
-    def explain(self, apex: int, target: str, layer: str): return self.attribute(self.model, self.part(apex), target, layer=layer)
+    def explain(self, apex: int, target: str, layer: str):
+        "The attribution of a pair of different frames"
+        need(apex != self.onset, "workbench", expected="an apex after the onset", received=f"frame {apex} for both", do="Identical frames: there is nothing to explain.")
+        return self.attribute(self.model, self.part(apex), target, layer=layer)
     def code(self, apex: int, target: str, layer: str) -> str:
         if self.digest is None: self.digest = self.clip.digest()
         return as_code(self.clip, self.flow, digest=self.digest, onset=self.onset, apex=apex, target=target, layer=layer, **self.own)
@@ -143,7 +149,7 @@ def _swap(scrubber, clip: Clip, attribution, flow=None) -> None:
     with scrubber.hold_sync():
         for name, value in pack(scrubber.content).items(): setattr(scrubber, name, value)
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #70f0a648
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #d05c0e2a
 class _Joined(ipywidgets.VBox):
     "The three parts, side by side and linked"
     def __init__(self, answers: Answers, panes=("frame", "flow", "strain", "attribution")):
@@ -155,7 +161,7 @@ class _Joined(ipywidgets.VBox):
         need(layers, "workbench", expected="a model with a layer whose output has places (n c h w)", received=type(model).__name__)
         target, layer = _first_target(model, clip, scores), model.cam_layer if model.cam_layer in layers else layers[-1]
         known = [c for c, ok in zip(model.classes, model.trained) if ok]
-        self.attribution = answers.explain(clip.label.apex, target, layer)
+        self.attribution, seconds, said = self._ask(clip, target, layer)
         self.scrubber = scrub(clip, panes, flow=answers.flow, attribution=self.attribution)
         self.scrubber.frame = int(clip.label.apex)
         self.bars = bars(model.classes, scores, trained=known, target=target)
@@ -165,8 +171,18 @@ class _Joined(ipywidgets.VBox):
         self.controls.layout.flex, self.bars.layout.flex = "1 1 290px", "0 1 400px"
         super().__init__([self.scrubber, below])
         self.add_class("mekit-workbench")
+        self._ran = target, layer, clip.label.onset, clip.label.apex
         self._join()
-        self.run()
+        self._tell(clip, seconds, said)
+
+    def _ask(self, clip: Clip, target: str, layer: str) -> tuple:
+        "An attribution, the seconds it took, and what was warned of on the way"
+        start = time.perf_counter()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            self.answers.settle(clip)
+            found = self.answers.explain(clip.label.apex, target, layer)
+        return found, time.perf_counter() - start, [str(w.message) for w in said if issubclass(w.category, UserWarning)]
 
     def _join(self) -> None:
         "Marks, target and the Run message go both ways"
@@ -199,22 +215,20 @@ class _Stated(_Joined):
         try: self.run()
         except Exception: return
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #bd3ae460
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #f0e858de
 class _Running(_Stated):
     "The run itself"
     def run(self) -> None:
         "Predict and explain with the marks, target and layer as they stand"
-        self.controls.busy, start = True, time.perf_counter()
+        self.controls.busy = True
         try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                clip, known = self.scrubber.clip, self.answers.onset
-                need(clip.label.apex is not None, "workbench", expected="an apex mark", received="none", do="Press a in the scrubber, or type a frame.")
-                self.answers.settle(clip)
-                found = self.answers.explain(clip.label.apex, self.target, self.layer)
-                _swap(self.scrubber, clip, found, None if self.answers.onset == known else self.answers.flow)
+            clip, known = self.scrubber.clip, self.answers.onset
+            need(clip.label.apex is not None, "workbench", expected="an apex mark", received="none", do="Press a in the scrubber, or type a frame.")
+            found, seconds, said = self._ask(clip, self.target, self.layer)
+            _swap(self.scrubber, clip, found, None if self.answers.onset == known else self.answers.flow)
+            if clip.label.apex != self._ran[3]: self.scrubber.frame = int(clip.label.apex)      # a new apex is what one wants to see
             self.attribution, self._ran, self.failure = found, self._state(), None
-            self._tell(clip, time.perf_counter() - start, [str(w.message) for w in said if issubclass(w.category, UserWarning)])
+            self._tell(clip, seconds, said)
         except Exception as problem:
             self.failure, self.controls.error = problem, f"{problem if isinstance(problem, ValueError) else f'{type(problem).__name__}: {problem}'}"
             raise
@@ -233,7 +247,7 @@ class _Running(_Stated):
                         f"{' x '.join(map(str, self.attribution.grid))}, {seconds:.2f} s on {device}" + "".join(f"\n{s}" for s in dict.fromkeys(said)))
             self._note = ""
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #d40931f4
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #9bb64802
 class Workbench(_Running):
     "Scrubber, controls and bars around one model and one clip"
     def picture(self) -> np.ndarray:        # h w 3 uint8
@@ -242,7 +256,8 @@ class Workbench(_Running):
         return np.hstack([np.pad(p, ((0, height - p.shape[0]), (0, 8), (0, 0)), constant_values=255) for p in (left, right)])
     def preview(self) -> Image:
         "A still picture of the panel"
-        return Image(data=cv2.imencode(".png", self.picture()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes(), format="png")
+        png = cv2.imencode(".png", self.picture()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+        return Image(data=png, format="png", metadata={"mekit": {"terms": self.clip.label.terms.access}})
     def allow_writing(self, what: str) -> None: self.scrubber.allow_writing(what)
     def page(self) -> str:
         "Scrubber, state and bars as HTML that needs neither kernel nor network"
@@ -256,8 +271,10 @@ class Workbench(_Running):
         with atomic_path(path) as temp: temp.write_text(page, encoding="utf-8")
         return Path(path)
     def _repr_mimebundle_(self, **kwargs):
-        if os.environ.get("MEKIT_WIDGETS") == "page": return {"text/html": self.page(), "text/plain": repr(self)}
-        return super()._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.preview().data).decode(), "text/plain": repr(self)}
+        refused = _refusal(self)
+        if os.environ.get("MEKIT_WIDGETS") == "page": return {"text/plain": refused} if refused else {"text/html": self.page(), "text/plain": repr(self)}
+        still = {} if refused else {"image/png": b64encode(self.preview().data).decode()}
+        return super()._repr_mimebundle_(**kwargs) | still | {"text/plain": repr(self)}
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #61fef678
 @verb

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
-
-const source = readFileSync(new URL("../../mekit/widgets/static/bars.js", import.meta.url), "utf8");
-const bars = await import(`data:text/javascript;base64,${Buffer.from(source).toString("base64")}`);
+import * as bars from "../../mekit/widgets/static/bars.js";
 
 test("percent rounds, clamps, and never prints NaN", () => {
   for (const [value, text] of [[0, "0 %"], [0.504, "50 %"], [1.2, "100 %"], [-1, "0 %"], [NaN, "–"], [null, "–"]])
@@ -30,6 +27,13 @@ test("rows survive lists that are shorter than the names", () => {
 test("a screen reader hears name, value, change, and that an output is not trained", () => {
   const row = { name: "AU5", title: "upper lid raiser", value: 0.4, before: 0.3, trained: false, selected: true };
   assert.equal(bars.describe(row), "AU5, upper lid raiser, 40 %, +10 points since the last run, not trained: means nothing, target");
+});
+
+test("a row offers itself only where somebody listens", () => {
+  const row = { name: "AU4", title: "brow lowerer", trained: true };
+  assert.equal(bars.hint(row, true), "brow lowerer: click to make it the target");
+  assert.equal(bars.hint(row, false), "brow lowerer");
+  assert.match(bars.hint({ ...row, trained: false }, true), /means nothing/);
 });
 
 test("arrow keys stop at the ends", () => {

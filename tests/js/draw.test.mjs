@@ -54,6 +54,27 @@ test("a signed scale has zero in the middle of its table, an unsigned one at its
   assert.deepEqual([out[0], out[4], out[8]], [0, 0, 128]);
 });
 
+test("signed values never hide the picture, unsigned ones may", () => {
+  const table = new Uint8Array(768), out = new Uint8ClampedArray(8);
+  d.paintScale(Int16Array.from([-10, 10]), 2, 1, 10, true, table, out);
+  assert.ok(out[3] / 255 <= 0.6 && out[7] / 255 <= 0.6 && out[3] > 140);
+  d.paintScale(Int16Array.from([10, 0]), 2, 1, 10, false, table, out);
+  assert.ok(out[3] / 255 > 0.9);
+});
+
+test("panes grow by a quarter at most, to fill their row and no further", () => {
+  assert.equal(d.widen(1200, 3, 256, 256), 320);
+  assert.equal(d.widen(820, 3, 256, 256), 264);
+  assert.equal(d.widen(300, 1, 400, 400), 400);
+  assert.equal(d.widen(2000, 2, 440, 440), 460);
+});
+
+test("labels of marks that lie close stand below each other, others on top", () => {
+  assert.deepEqual(d.levels([10, 10, 10]), [0, 1, 2]);
+  assert.deepEqual(d.levels([10, 20, 30]), [0, 1, 0]);
+  assert.deepEqual(d.levels([10, 100, 200]), [0, 0, 0]);
+});
+
 test("the view stays inside the frame", () => {
   assert.deepEqual(d.viewOf(100, 80, 1, 3, 3), { x: 0, y: 0, w: 100, h: 80 });
   assert.deepEqual(d.viewOf(100, 80, 2, 95, 40), { x: 50, y: 20, w: 50, h: 40 });

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
+import * as bench from "../../mekit/widgets/static/workbench.js";
 
-const source = readFileSync(new URL("../../mekit/widgets/static/workbench.js", import.meta.url), "utf8");
-const bench = await import(`data:text/javascript;base64,${Buffer.from(source).toString("base64")}`);
-
-test("a typed frame is rounded, kept between onset and offset, and nonsense is refused", () => {
-  for (const [typed, frame] of [["12", 12], ["12.6", 13], ["-4", 3], ["99", 40], ["", null], ["x", null], [null, null]])
-    assert.equal(bench.clampFrame(typed, 3, 40), frame);
+test("a typed apex is rounded, kept between onset and offset and said where it was not, and nonsense is refused", () => {
+  const marks = { onset: 8, offset: 22 };
+  for (const [typed, frame] of [["12", 12], ["12.6", 13], ["8", 8], ["22", 22], ["", null], ["x", null], [null, null]])
+    assert.deepEqual(bench.typedApex(typed, marks, 40), { frame, note: "" });
+  assert.deepEqual(bench.typedApex("35", marks, 40), { frame: 22, note: "frame 35 is outside onset 8 to offset 22; 22 taken" });
+  assert.deepEqual(bench.typedApex("-5", marks, 40), { frame: 9, note: "frame -5 is outside onset 8 to offset 22; 9 taken" });
+  assert.deepEqual(bench.typedApex("99", {}, 40), { frame: 39, note: "frame 99 is outside the first frame, 0, to the last, 39; 39 taken" });
 });
 
 test("milliseconds are named only where the clip has times", () => {
@@ -23,6 +24,8 @@ test("one line, the most urgent first; an error does not hide behind a stale run
   assert.equal(bench.message({ ...state, stale: "apex moved", error: "no" }).text, "no");
   assert.equal(bench.message({ ...state, error: "no", busy: true }).kind, "busy");
   assert.equal(bench.message({ ...state, live: false, error: "no" }).kind, "page");
+  assert.equal(bench.message({ ...state, live: false, gone: true, busy: true }).text, "The kernel is gone: run the cell again.");
+  assert.equal(bench.message({ ...state, stale: "apex moved", note: "22 taken" }).text, "22 taken\napex moved (the last run is still shown)");
 });
 
 test("r runs, except while typing; browser shortcuts pass", () => {

@@ -60,12 +60,12 @@ export const paintWheel = (data, cells, quantum, limit, table, out) => {
   }
 };
 
-// Scalars to colour by a table of 256; signed ones have zero in the middle. Small values let the picture through.
+// Scalars to colour by a table of 256; signed ones have zero in the middle. Small values let the picture through, and signed ones, which may cover all of a face, never hide it.
 export const paintScale = (data, cells, quantum, limit, isSigned, table, out) => {
   for (let k = 0; k < cells; k++) {
     const x = clamp(data[k] * quantum / limit, isSigned ? -1 : 0, 1);
     const c = 3 * Math.round(isSigned ? 127.5 + 127.5 * x : 255 * x), o = 4 * k;
-    out[o] = table[c]; out[o + 1] = table[c + 1]; out[o + 2] = table[c + 2]; out[o + 3] = 235 * (isSigned ? Math.min(1, 1.5 * Math.abs(x)) : Math.sqrt(Math.abs(x)));
+    out[o] = table[c]; out[o + 1] = table[c + 1]; out[o + 2] = table[c + 2]; out[o + 3] = isSigned ? 153 * Math.min(1, 1.5 * Math.abs(x)) : 235 * Math.sqrt(Math.abs(x));
   }
 };
 
@@ -102,6 +102,23 @@ export const layout = (width, panes, w, h, gap = 14, least = 170, tallest = 460)
 export const columnsFor = (width, panes, paneWidth, gap = 14) => {
   const fit = clamp(Math.floor((width + gap) / (paneWidth + gap)), 1, panes);
   return Math.ceil(panes / Math.ceil(panes / fit));
+};
+
+// What a row leaves over makes its panes up to a quarter wider than the picture that is drawn in them.
+export const widen = (width, columns, paneWidth, paneHeight, gap = 14, tallest = 460) => {
+  const room = Math.floor((width - gap * (columns - 1)) / columns), high = Math.floor(tallest / paneHeight * paneWidth);
+  return Math.max(paneWidth, Math.min(room, high, Math.round(1.25 * paneWidth)));
+};
+
+// Labels that would cover each other stand below each other: the level of each, for places from left to right in pixels.
+export const levels = (places, room = 15) => {
+  const ends = [];
+  return places.map(x => {
+    let level = ends.findIndex(end => x >= end);
+    if (level < 0) level = ends.length;
+    ends[level] = x + room;
+    return level;
+  });
 };
 
 // A curve as an SVG path in a box n wide and 1 high; gaps where there is no value.

@@ -61,11 +61,12 @@ export class Pane {
     }
   }
 
-  size(scale, ratio) {
+  // What is drawn is a whole multiple or a simple fraction of the frame; the page may show it a little wider.
+  size(scale, ratio, width) {
     const { w, h: height } = this.meta;
     this.canvas.width = Math.max(1, Math.round(w * scale * ratio)); this.canvas.height = Math.max(1, Math.round(height * scale * ratio));
-    this.node.style.width = this.canvas.style.width = `${Math.round(w * scale)}px`;
-    this.canvas.style.height = `${Math.round(height * scale)}px`;
+    this.node.style.width = this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${Math.round(height * width / w)}px`;
   }
 
   draw(entry, view, i) {

@@ -1,7 +1,8 @@
 // The scrubber: frames and values live in the page; only marks and the settled playhead go back to Python.
 
 import { asBytes, clipLoader, FrameStore } from "./store.js";
-import { MARKS, SPEEDS, clamp, columnsFor, curvePath, frameAt, indexAt, layout, ms, playTimes, setMark, shareOf, signed, valueAt, viewOf } from "./draw.js";
+import { MARKS, SPEEDS, clamp, columnsFor, curvePath, frameAt, indexAt, layout, levels, ms, playTimes, setMark, shareOf, signed, valueAt, viewOf, widen } from "./draw.js";
+import { isLive, keepKeys, trySave, whenGone } from "./lab.js";
 import { h, Pane } from "./panes.js";
 
 const KEYS = [["\u2190 \u2192", "one frame, with shift ten"], ["home end", "first, last"], ["space", "play, pause"], [", .", "slower, faster"],
@@ -38,16 +39,17 @@ class Scrubber {
     this.range = h("span", { class: "m-note" });
     this.play = button("play", "Play", "", "space"); this.pace = h("span", { class: "m-pace" }); this.scaleText = h("span", { class: "m-pace" }, "whole");
     this.marker = Object.fromEntries(MARKS.map((m, k) => [m, button(m, `Set ${m}`, "", "oaf"[k])]));
-    this.toggles = this.panes.map((p, k) => button(`pane:${k}`, `Pane ${p.pane.name}`, `${k + 1} ${p.pane.name}`, k + 1));
+    this.toggles = this.panes.map((p, k) => button(`pane:${k}`, `${k + 1} ${p.pane.name}: show or hide this pane`, `${k + 1} ${p.pane.name}`, k + 1));
     this.looper = button("loop", "Loop", "loop", "l");
     this.time = h("output", { class: "m-when", "aria-live": "off" }); this.values = h("output", { class: "m-values", "aria-live": "off" });
     this.status = h("p", { class: "m-status", role: "status" });
     this.help = h("dl", { class: "m-help", hidden: "" }, ...KEYS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
+    this.lost = h("p", { class: "m-banner", role: "alert", "data-role": "lost", hidden: "" });
     this.stage = h("div", { class: "m-panes" }, ...this.panes.map(p => p.node));
     this.root = h("div", { class: "mekit-scrubber", tabindex: "0", role: "group", "aria-roledescription": "frame scrubber", "data-frames": meta.n,
-      "aria-label": `${meta.title}: ${meta.n} frames. Press question mark for keys`, "data-lm-suppress-shortcuts": "true" },
+      "aria-label": `${meta.title}: ${meta.n} frames. Press question mark for keys` },
     h("header", {}, h("b", {}, meta.title), h("span", { class: "m-note" }, meta.subtitle), button("help", "Keys", "?", "?")),
-    ...meta.banners.map(text => h("p", { class: "m-banner", role: "note" }, text)), this.help, this.stage,
+    ...meta.banners.map(text => h("p", { class: "m-banner", role: "note" }, text)), this.lost, this.help, this.stage,
     h("div", { class: "m-line-above" }, h("label", {}, this.chosen), this.range), this.chart, this.track,
     h("div", { class: "m-bar" }, h("span", { class: "m-group" }, button("back", "Previous frame", "\u2039", "left"), this.play, button("next", "Next frame", "\u203a", "right")),
       h("span", { class: "m-group" }, button("slower", "Slower", "\u2212", ","), this.pace, button("faster", "Faster", "+", "."), this.looper),
@@ -60,8 +62,9 @@ class Scrubber {
   listen() {
     const on = (node, event, act, more = {}) => node.addEventListener(event, act, { signal: this.stop.signal, ...more });
     on(this.root, "keydown", e => this.key(e));
-    // JupyterLab's one-letter shortcuts (x cuts the cell) must not act from here; its Ctrl and Command ones may.
-    on(window, "keydown", e => { if (this.root.contains(e.target)) this.root.toggleAttribute("data-lm-suppress-shortcuts", !(e.ctrlKey || e.metaKey || e.altKey)); }, { capture: true });
+    keepKeys(this.root, this.stop.signal);
+    whenGone(this.model, this.stop.signal, () => this.alone());
+    if (typeof this.model.send === "function" && !isLive(this.model, this.root)) this.alone();
     on(this.root, "click", e => { const b = e.target.closest("button[data-act]"); if (b) { this.act(b.dataset.act, e.shiftKey); this.settleSoon(); } });
     on(this.root, "pointerenter", () => this.warm()); on(this.root, "focusin", () => this.warm());
     on(this.chosen, "change", () => this.showCurve(Number(this.chosen.value)));
@@ -130,7 +133,7 @@ class Scrubber {
   // ---- to Python: marks at once, the playhead when it has come to rest
   settle() {
     if (this.playing || this.model.get("frame") === this.wanted) return;
-    this.model.set("frame", this.wanted); this.model.save_changes();
+    this.model.set("frame", this.wanted); this.save();
   }
   settleSoon() { this.later("settle", 180, () => this.settle()); }
   later(name, wait, act) {
@@ -140,7 +143,7 @@ class Scrubber {
   mark(name, clear) {
     const { marks, problem } = setMark(this.marks, name, clear ? null : this.wanted);
     if (problem) return this.say(problem);
-    this.marks = marks; this.model.set("marks", marks); this.model.save_changes(); this.showMarks();
+    this.marks = marks; this.model.set("marks", marks); this.save(); this.showMarks();
     this.say(clear ? `${name} cleared` : `${name} at frame ${this.wanted}`);
   }
 
@@ -215,13 +218,20 @@ class Scrubber {
     const width = this.stage.clientWidth, ratio = Math.max(1, Math.round(devicePixelRatio));
     const scale = layout(width || 640, this.visible().length, this.meta.w, this.meta.h);
     this.panes.forEach((p, k) => { p.node.hidden = this.hidden.has(k); this.toggles[k].setAttribute("aria-pressed", !this.hidden.has(k)); });
-    const paneWidth = Math.round(this.meta.w * scale);
-    this.stage.style.setProperty("--m-columns", `repeat(${columnsFor(width || 640, this.visible().length, paneWidth)}, ${paneWidth}px)`);
-    if (!force && scale === this.scale && ratio === this.ratio) return;
-    this.scale = scale; this.ratio = ratio;
-    for (const p of this.panes) p.size(scale, ratio);
+    const drawn = Math.round(this.meta.w * scale), columns = columnsFor(width || 640, this.visible().length, drawn);
+    const wide = widen(width || 640, columns, drawn, this.meta.h * scale);
+    this.stage.style.setProperty("--m-columns", `repeat(${columns}, ${wide}px)`);
+    this.showFlags();
+    if (!force && scale === this.scale && ratio === this.ratio && wide === this.wide) return;
+    Object.assign(this, { scale, ratio, wide });
+    for (const p of this.panes) p.size(scale, ratio, wide);
     this.redraw();
   }
+  alone() {
+    this.gone = true; this.lost.hidden = false;
+    this.lost.textContent = "not connected to Python: marks stay in this page only";
+  }
+  save() { if (!this.gone && !trySave(this.model)) this.alone(); }
   say(text) { this.status.textContent = text; this.later("quiet", 5000, () => { this.status.textContent = ""; }); }
   when(i) { return this.meta.times ? ms(this.meta.times[i]) : "no times"; }
   showPlace(i) {
@@ -253,11 +263,18 @@ class Scrubber {
       const i = this.marks[m], flag = this.flags[m];
       flag.hidden = i == null; if (i != null) flag.style.left = `${100 * shareOf(i, n)}%`;
       this.marker[m].textContent = `${m} ${i ?? "\u2013"}`; this.marker[m].classList.toggle("m-set", i != null);
+      this.marker[m].setAttribute("aria-label", `Set ${m}, ${i == null ? "not set" : `now at frame ${i}`}`);
       this.marker[m].title = `Set ${m} here (${"oaf"[k]}), clear with shift` + (i != null && this.meta.times ? `; at ${ms(this.meta.times[i])}` : "");
     });
+    this.showFlags();
     const { onset, offset, apex } = this.marks, span = this.track.querySelector(".m-span"), last = offset ?? apex;
     span.hidden = onset == null || last == null;
     if (!span.hidden) { span.style.left = `${100 * onset / n}%`; span.style.width = `${100 * (last - onset + 1) / n}%`; }
+  }
+  showFlags() {
+    const set = MARKS.filter(m => this.marks[m] != null), width = this.chart.clientWidth || 640;
+    const places = set.map(m => width * shareOf(this.marks[m], this.meta.n));
+    levels(places).forEach((level, k) => this.flags[set[k]].style.setProperty("--m-level", level));
   }
   showSpeed() { this.pace.textContent = `${this.speed}\u00d7`; this.showPlaying(); }
   showPlaying() {

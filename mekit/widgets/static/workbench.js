@@ -1,10 +1,17 @@
 // Controls of the workbench: what to explain (target, layer), the apex, Run, the state as code.
 // Python computes; this file only asks. Pure helpers are exported for tests.
 
-export const clampFrame = (value, low, high) => {
-  const i = Math.round(Number(value));
-  return value === "" || value === null || Number.isNaN(i) ? null : Math.min(high, Math.max(low, i));
-};
+import { isLive, keepKeys, trySave, whenGone } from "./lab.js";
+
+export function typedApex(value, marks, n) {
+  // The frame a typed apex becomes, and what to say where it is not the one typed; frame null where it is no number
+  const typed = Math.round(Number(value)), low = marks.onset ?? 0, high = marks.offset ?? n - 1;
+  if (value === "" || value === null || Number.isNaN(typed)) return { frame: null, note: "" };
+  if (typed >= low && typed <= high) return { frame: typed, note: "" };
+  const frame = typed > high ? high : Math.min(high, low + 1);        // the onset itself would be compared with itself
+  const between = `${marks.onset == null ? "the first frame, 0," : `onset ${low}`} to ${marks.offset == null ? `the last, ${high}` : `offset ${high}`}`;
+  return { frame, note: `frame ${typed} is outside ${between}; ${frame} taken` };
+}
 
 export function when(frame, times) {
   // "frame 31, 155.0 ms", or the frame alone where the clip has no times
@@ -12,13 +19,15 @@ export function when(frame, times) {
   return times && times.length > frame ? `frame ${frame}, ${times[frame].toFixed(1)} ms` : `frame ${frame}`;
 }
 
-export function message({ live, busy, error, stale, status }) {
+export function message({ live, gone, busy, error, stale, status, note }) {
   // One line: the most urgent thing first
+  if (gone) return { kind: "error", text: "The kernel is gone: run the cell again." };
   if (!live) return { kind: "page", text: "Read only: running again needs a kernel. The clip above still scrubs." };
   if (busy) return { kind: "busy", text: "running …" };
-  if (error) return { kind: "error", text: error };
-  if (stale) return { kind: "stale", text: `${stale} (the last run is still shown)` };
-  return { kind: "done", text: status };
+  const say = (text) => (note ? `${note}\n${text}` : text);
+  if (error) return { kind: "error", text: say(error) };
+  if (stale) return { kind: "stale", text: say(`${stale} (the last run is still shown)`) };
+  return { kind: "done", text: say(status) };
 }
 
 export function asksToRun(event) {
@@ -45,7 +54,7 @@ const WATCHED = ["targets", "target", "layers", "layer", "marks", "times", "fram
 
 class Controls {
   constructor(model, el) {
-    Object.assign(this, { model, stop: new AbortController(), queued: 0 });
+    Object.assign(this, { model, stop: new AbortController(), queued: 0, note: "", gone: typeof model.send === "function" && !isLive(model, el) });
     this.target = h("select", { "data-role": "target" });
     this.layer = h("select", { "data-role": "layer" });
     this.apex = h("input", { "data-role": "apex", type: "number", min: 0, step: 1 });
@@ -55,7 +64,7 @@ class Controls {
     this.code = h("textarea", { "data-role": "code", readonly: "", rows: 9, spellcheck: "false", "aria-label": "The state as code" });
     this.copy = h("button", { type: "button", "data-role": "copy" }, "Copy");
     this.title = h("div", { class: "mekit-bench-title" });
-    this.root = h("div", { class: "mekit-bench-controls", role: "group", "aria-label": "Workbench", "data-lm-suppress-shortcuts": "true" }, this.title,
+    this.root = h("div", { class: "mekit-bench-controls", role: "group", "aria-label": "Workbench" }, this.title,
       h("div", { class: "mekit-bench-row" }, h("label", {}, "target", this.target), h("label", {}, "layer", this.layer),
         h("label", { title: "Type a frame, or press a in the scrubber" }, "apex", this.apex), this.time, this.run),
       this.line,
@@ -67,14 +76,16 @@ class Controls {
 
   listen() {
     const on = (node, event, act) => node.addEventListener(event, act, { signal: this.stop.signal });
-    const put = (name, value) => { this.model.set(name, value); this.model.save_changes(); };
+    const put = (name, value) => { this.model.set(name, value); this.save(); };
+    keepKeys(this.root, this.stop.signal);
+    whenGone(this.model, this.stop.signal, () => this.lost());
     on(this.target, "change", () => put("target", this.target.value));
     on(this.layer, "change", () => put("layer", this.layer.value));
     on(this.apex, "change", () => this.setApex());
     on(this.run, "click", () => this.ask());
     on(this.copy, "click", () => this.copyCode());
     on(this.root, "keydown", (e) => {
-      if (e.target.matches("input, select, textarea")) e.stopPropagation();
+      if (e.target.matches("input, select, textarea") && !(e.ctrlKey || e.metaKey || e.altKey)) e.stopPropagation();
       if (e.target === this.apex && e.key === "Enter") { this.setApex(); this.ask(); }
     });
     on(document, "keydown", (e) => {
@@ -86,17 +97,22 @@ class Controls {
   }
 
   setApex() {
-    const i = clampFrame(this.apex.value, this.model.get("marks").onset ?? 0, this.model.get("marks").offset ?? this.model.get("frames") - 1);
-    if (i === null) return this.draw();
-    this.apex.value = i;
-    if (i === this.model.get("marks").apex) return;
-    this.model.set("marks", { ...this.model.get("marks"), apex: i });
-    this.model.save_changes();
+    const marks = this.model.get("marks"), { frame, note } = typedApex(this.apex.value, marks, this.model.get("frames"));
+    if (note || frame !== marks.apex) this.note = note;
+    if (frame !== null) this.apex.value = frame;
+    if (frame !== null && frame !== marks.apex) {
+      this.model.set("marks", { ...marks, apex: frame });
+      this.save();
+    }
+    this.draw();
   }
+
+  save() { if (!trySave(this.model)) this.lost(); }
+  lost() { this.gone = true; this.redraw(); }
 
   ask() {
     if (this.run.disabled) return;
-    this.model.send({ type: "run" });
+    try { this.model.send({ type: "run" }); } catch { this.lost(); }
   }
 
   async copyCode() {
@@ -113,7 +129,9 @@ class Controls {
   draw() {
     this.queued = 0;
     const get = Object.fromEntries(WATCHED.map((name) => [name, this.model.get(name)]));
-    const live = typeof this.model.send === "function";
+    const live = typeof this.model.send === "function" && !this.gone;
+    if (this.noted !== get.marks.apex && get.marks.apex !== Number(this.apex.value)) this.note = "";
+    this.noted = get.marks.apex;
     fill(this.target, get.targets, get.target);
     fill(this.layer, get.layers, get.layer);
     this.apex.max = get.frames - 1;
@@ -122,7 +140,7 @@ class Controls {
     this.time.title = `onset ${when(get.marks.onset, get.times)}; apex ${when(get.marks.apex, get.times)}`;
     for (const node of [this.target, this.layer, this.apex]) node.disabled = !live;
     this.run.disabled = !live || get.busy;
-    const { kind, text } = message({ ...get, live });
+    const { kind, text } = message({ ...get, live, gone: this.gone, note: this.note });
     this.line.textContent = text;
     this.line.dataset.kind = kind;
     this.title.textContent = get.title;
