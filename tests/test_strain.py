@@ -75,6 +75,8 @@ def test_same_expression_in_any_resolution():
 @pytest.mark.parametrize("call, message", [
     (lambda: strain(np.zeros((2, 8, 8))), "uv\\[None\\]"),
     (lambda: strain(np.zeros((1, 3, 8, 8))), "n 2 h w"),
+    (lambda: strain(np.zeros((1, 2, 8, 8)), "a"), "positive spacing"), (lambda: strain(np.zeros((1, 2, 8, 8)), np.inf), "positive spacing"),
+    (lambda: strain(np.zeros((1, 2, 8, 8)), np.nan), "positive spacing"), (lambda: strain(np.zeros((1, 2, 8, 8)), True), "positive spacing"),
     (lambda: strain(np.zeros((1, 2, 2, 8))), "3 pixels"),
     (lambda: strain(np.full((1, 2, 8, 8), np.inf)), "finite"),
     (lambda: strain(torch.full((1, 2, 8, 8), torch.nan)), "finite"),
@@ -85,6 +87,16 @@ def test_same_expression_in_any_resolution():
 ])
 def test_bad_input(call, message):
     with pytest.raises(MekitError, match=message): call()
+
+
+def test_drift_is_no_strain_in_truth_but_is_in_the_estimate():
+    "What the notebook says of a drifting head: the formula is blind to it, the estimated field is not"
+    from mekit.data.synthetic import synthesize
+    from mekit.motion.flow import flow
+    drift = synthesize((), fps=20, nuisance={"translation": 2.})
+    far = int(np.linalg.norm(drift.truth.nuisance["translation"], axis=1).argmax())
+    assert strain(np.asarray(drift.truth.flow[far])[None]).max() < 1e-6
+    assert strain(flow(drift, pairs=[(drift.label.onset, far)])).mean() > .002
 
 
 def test_motion_does_not_import_torch():

@@ -14,7 +14,7 @@ import numpy as np
 from ..core import choose, need, verb
 from .flow import Flow
 
-# %% ../../nbs/31_motion.strain.ipynb #8b187627
+# %% ../../nbs/31_motion.strain.ipynb #86468274
 def _fields(uv, where: str):
     "The displacement fields (n 2 h w) in `uv`, checked"
     uv = uv.uv if isinstance(uv, Flow) else uv
@@ -33,7 +33,8 @@ def strain(uv,                     # n 2 h w, pixels of displacement (numpy, tor
            spacing: float = 1.,    # pixels between samples
           ):                       # n h w, unit-free: 0.02 is a 2 % stretch
     "Magnitude of the infinitesimal strain tensor of a displacement field (Shreve et al. 2009)"
-    need(spacing > 0, "strain", expected="a positive spacing in pixels", received=spacing)
+    number = isinstance(spacing, (int, float, np.number)) and not isinstance(spacing, bool)
+    need(number and np.isfinite(spacing) and spacing > 0, "strain", expected="a positive spacing in pixels", received=repr(spacing))
     uv = _fields(uv, "strain")
     if _is_torch(uv):
         gradient = sys.modules["torch"].gradient
@@ -47,7 +48,7 @@ def strain(uv,                     # n 2 h w, pixels of displacement (numpy, tor
         out[k] = np.sqrt(ux**2 + vy**2 + .5 * (uy + vx)**2)
     return out
 
-# %% ../../nbs/31_motion.strain.ipynb #aaf0885d
+# %% ../../nbs/31_motion.strain.ipynb #2c7140c3
 SCALINGS = {"signed": "u, v in percent of the inter-ocular distance, strain in percent; zero stays zero"}
 
 @lru_cache(32)
