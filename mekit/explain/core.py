@@ -6,7 +6,7 @@
 __all__ = ['METHODS', 'Attribution', 'AttributionError', 'Tap', 'tap', 'target_index', 'find_layer', 'register', 'methods',
            'enlarge', 'attribute']
 
-# %% ../../nbs/60_explain.core.ipynb #6634e291
+# %% ../../nbs/60_explain.core.ipynb #f945dc28
 import importlib.util
 import pkgutil
 from base64 import b64encode
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from ..core import choose, MekitError, need, verb, warn
+from ..data.clip import with_terms
 from ..viz.frames import encode_png, overlay, robust_limit, to_rgb
 from torch import nn
 from torch.nn import functional as F
@@ -55,7 +56,7 @@ class Attribution:
         return (f"{self.method} of {self.target} in {self.model} at layer '{self.layer}'. A map on a {self.grid[0]} x {self.grid[1]} grid, enlarged to "
                 f"{self.maps.shape[1]} x {self.maps.shape[2]}; it explains the score of the pair {pair}, not a single frame. Positive: for {self.target}; negative: against it.")
 
-# %% ../../nbs/60_explain.core.ipynb #6e7225e0
+# %% ../../nbs/60_explain.core.ipynb #9f66c981
 def _picture(result: Attribution) -> str:
     "Onset, the peak frame, and the map over it"
     k, limit = result.peak, robust_limit(result.maps)
@@ -65,7 +66,8 @@ def _picture(result: Attribution) -> str:
         frames = [to_rgb(result.clip.frames[int(f)]) for f in (i, j)]
         tiles = [*frames, overlay(frames[1], result.maps[k], limit=limit, signed=True)]
     png = b64encode(encode_png(np.hstack(tiles))).decode()
-    return f'<figure><img src="data:image/png;base64,{png}" style="max-width:100%"><figcaption>{result.caption(k)} Full colour: {limit:g}.</figcaption></figure>'
+    picture = f'<figure><img src="data:image/png;base64,{png}" style="max-width:100%"><figcaption>{result.caption(k)} Full colour: {limit:g}.</figcaption></figure>'
+    return picture if result.clip is None else with_terms(picture, result.clip.label, result.clip.source)
 
 # %% ../../nbs/60_explain.core.ipynb #f7e5022f
 class AttributionError(MekitError):
