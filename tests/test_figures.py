@@ -1,4 +1,5 @@
 "Figures on paper: exact width, embedded type, nothing cut off or overlapping, true scales, and a sidecar that tells how"
+import base64
 import io
 import json
 import re
@@ -17,7 +18,7 @@ from mekit.data.synthetic import synthesize
 from mekit.explain.core import Attribution
 from mekit.figures.export import endings, export
 from mekit.figures.motion import KINDS, figure
-from mekit.labels import Terms, parse_aus
+from mekit.labels import Label, Terms, parse_aus
 from mekit.motion.flow import Flow
 from mekit.motion.flow import flow as compute_flow
 
@@ -132,7 +133,7 @@ def test_one_limit_a_kind_shared_by_the_columns(clip, flow):
 
 def test_sidecar_tells_what_made_the_figure(cam, clip, tmp_path):
     figure(cam, width_mm=178).save(tmp_path / "a.pdf")
-    told = json.loads((tmp_path / "a.json").read_text())
+    told = json.loads((tmp_path / "a.pdf.json").read_text())
     apex = clip.label.apex
     assert told["clip"]["digest"] == clip.digest() and told["file"] == "a.pdf" and told["terms"]["access"] == "publishable"
     assert told["frames"] == [clip.label.onset, apex] and told["times_ms"][1] == pytest.approx(clip.times[apex])
@@ -166,11 +167,62 @@ def test_slow_video_bears_its_timing_note():
 def test_private_faces_are_shown_but_not_written(clip, tmp_path):
     secret = clip.replace(label=replace(clip.label, terms=Terms("private")))
     sheet = figure(secret, rows=("frame",))
-    assert any("PRIVATE" in t.get_text() for t in texts(sheet)) and sheet._repr_png_()
-    for name in ("a.pdf", "a.png"):
-        with pytest.raises(MekitError):
-            export(sheet, tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
+    assert any("PRIVATE" in t.get_text() for t in texts(sheet))
+    for shown in (sheet, sheet.figure):
+        data, metadata = shown._repr_mimebundle_()
+        assert list(data) == ["text/html"] and metadata == {"mekit": {"terms": "private"}}
+        assert 'data-terms="private"' in data["text/html"] and "private: shown to you only" in data["text/html"]
+        for name in ("a.pdf", "a.png"):
+            with pytest.raises(MekitError, match="is private"):
+                export(shown, tmp_path / name)
+    with pytest.raises(MekitError, match="is private"):
+        sheet.figure.savefig(tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == [] and sheet.render("png")[:4] == b"\x89PNG"
+
+
+def test_export_asks_any_matplotlib_figure_that_knows_its_clip(tmp_path):
+    from matplotlib.figure import Figure
+    drawn = Figure()
+    drawn.clip_label = Label(terms=Terms("private"))
+    with pytest.raises(MekitError, match="is private"):
+        export(drawn, tmp_path / "a.pdf")
+
+
+def test_the_sidecar_leaves_other_files_alone(clip, tmp_path):
+    (tmp_path / "apex.json").write_text("mine")
+    for name in ("apex.pdf", "apex.png"):
+        figure(clip, rows=("frame",), width_mm=85).save(tmp_path / name)
+    assert (tmp_path / "apex.json").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["apex.json", "apex.pdf", "apex.pdf.json", "apex.png", "apex.png.json"]
+
+
+def test_a_clip_without_label_is_named():
+    plain = read_clip(np.zeros((3, 64, 64, 3), np.uint8), fps=200)
+    for source, head in (("/films/smile.mp4", "smile.mp4"), ("/films/" + "x" * 90 + ".mp4", "x...")):
+        sheet = figure(plain.replace(source=source), frames=(0,), rows=("frame",), width_mm=60)
+        assert any(t.get_text().endswith(head) and t.get_fontweight() == "bold" for t in texts(sheet))
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_labels_share_baselines_the_foot_starts_with_the_panels_and_minus_is_minus(cam, layout):
+    sheet = figure(cam, width_mm=178 if layout == "rows" else 85, rows=("frame", "flow", "cam"), frames=("onset", "apex") if layout == "rows" else ("apex",), layout=layout)
+    found = {t.get_text(): t for t in texts(sheet)}
+    kinds = [found[k].get_position() for k in ("frame", "flow", "attribution")]
+    assert len({round(p[1 if layout == "columns" else 0], 6) for p in kinds}) == 1
+    marks = [t for text, t in found.items() if text.startswith(("onset", "apex"))]
+    assert len({round(t.get_position()[1 if layout == "rows" else 0], 6) for t in marks}) == 1 and all(t.get_va() == "baseline" for t in marks)
+    left = min(a.get_position().x0 for a in sheet.figure.axes)
+    assert found[next(t for t in found if t.startswith("Motion since"))].get_position()[0] == pytest.approx(left)
+    assert any(t.startswith("\N{MINUS SIGN}") for t in found) and not any(re.fullmatch(r"-[\d.]+", t) for t in found)
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_the_wheel_has_no_frame(clip, flow, layout):
+    sheet = figure(clip, flow=flow, rows=("flow",), frames=("apex",), width_mm=85, layout=layout)
+    wheel = min(sheet.figure.axes, key=lambda a: a.get_position().width)
+    for ax in (wheel, *wheel.child_axes):
+        assert not any(s.get_visible() for s in ax.spines.values())
+    assert wheel.child_axes and all(t.tick1line.get_markersize() == 0 for t in wheel.yaxis.get_major_ticks())
 
 
 def test_a_failure_leaves_nothing_half_written(clip, tmp_path, monkeypatch):
@@ -191,7 +243,7 @@ def test_wide_frames_many_units_and_odd_sizes(flow):
         assert all(box.x1 <= page.x1 + .5 for _, box in boxes(sheet))
         assert sheet.figure.axes[0].get_position().width * width / (sheet.figure.axes[0].get_position().height * sheet.size_mm[1]) == pytest.approx(2.5)
     one = read_clip(np.zeros((1, 64, 64, 3), np.uint8))
-    assert figure(one, frames=(0,), rows=("frame", "flow"))._repr_png_()
+    assert figure(one, frames=(0,), rows=("frame", "flow"))._repr_mimebundle_()[0]["image/png"]
 
 
 BAD = [(dict(rows=("strian",)), "Did you mean 'strain'"), (dict(rows=()), "at least one row"), (dict(rows=("frame", "frame")), "each once"),
@@ -221,7 +273,7 @@ def test_bad_sources(clip, flow):
 def test_export_knows_methods_and_no_classes(cam, tmp_path):
     assert endings(object()) == {} and endings(SimpleNamespace(to_html=print)) == {".html": "page"}
     export(cam, tmp_path / "cam.svg", width_mm=85)
-    assert json.loads((tmp_path / "cam.json").read_text())["width_mm"] == 85
+    assert json.loads((tmp_path / "cam.svg.json").read_text())["width_mm"] == 85
     import matplotlib.pyplot as plt
     drawn, ax = plt.subplots()
     ax.plot([1, 2])
@@ -232,5 +284,5 @@ def test_export_knows_methods_and_no_classes(cam, tmp_path):
     with pytest.raises(MekitError, match="private"):
         export(refused, tmp_path / "still.png")
     assert not (tmp_path / "still.png").exists()
-    shown = Image.open(io.BytesIO(figure(cam)._repr_png_()))
+    shown = Image.open(io.BytesIO(base64.b64decode(figure(cam)._repr_mimebundle_()[0]["image/png"])))
     assert shown.size[0] == pytest.approx(178 / 25.4 * 100, abs=2)

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['IMAGES', 'PAGE', 'WAYS', 'endings', 'export']
 
-# %% ../../nbs/73_figures.export.ipynb #5b2cd003
+# %% ../../nbs/73_figures.export.ipynb #22b2ad49
 from pathlib import Path
 
 from ..core import atomic_path, choose, need, verb, write_atomic
 from .motion import figure
+from ..labels import check_terms
 from ..viz.style import paper_style
 
 # %% ../../nbs/73_figures.export.ipynb #ceaa2ec1
@@ -25,7 +26,7 @@ def endings(obj) -> dict[str, str]:     # ".pdf" -> name of the way
     if hasattr(obj, "to_html"): found |= dict.fromkeys(PAGE, "page")
     return found
 
-# %% ../../nbs/73_figures.export.ipynb #452cb4ec
+# %% ../../nbs/73_figures.export.ipynb #ecbdab2e
 def _by_preview(obj, path: Path, options: dict) -> None:
     "The still picture of a widget"
     if hasattr(obj, "allow_writing"): obj.allow_writing(f"export({path.name})")
@@ -38,6 +39,7 @@ def _by_attribution(obj, path: Path, options: dict) -> None:
 
 def _by_matplotlib(obj, path: Path, options: dict) -> None:
     "A figure that somebody drew with matplotlib"
+    if hasattr(obj, "clip_label"): check_terms(obj.clip_label, f"export({path.name})")
     with paper_style(), atomic_path(path) as temp: obj.savefig(temp, format=path.suffix[1:].lower(), **options)
 
 def _by_figure(obj, path: Path, options: dict) -> None: obj.save(path, **options)

@@ -118,7 +118,7 @@ def test_the_whole_loop_by_keyboard_and_pointer(page, lab, screen):
     assert execute(page, "print(bench.attribution.pairs[bench.attribution.peak].tolist(), bench.controls.error == '')").strip() == "[50, 80] True"
     screen(page, "tour_workbench")
     made = execute(page, "print(*sorted(p.name for p in folder.iterdir()))").split()
-    assert made == ["apex.json", "apex.pdf", "clip.html"]
+    assert made == ["apex.pdf", "apex.pdf.json", "clip.html"]
 
 
 def until(page, code: str, wanted: str, seconds: float = 10) -> None:
