@@ -9,7 +9,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 KERNEL = {"display_name": "python3", "language": "python", "name": "python3"}
-PRIVATE = 'data-terms="private"'      # what a private clip's picture bears
+PRIVATE = 'data-terms="private"'      # what the HTML of a private clip's picture bears; a bare image says it in its metadata
 LIVE = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
 
 
@@ -36,6 +36,7 @@ def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type != "code":
             continue
         cell.execution_count = None
+        cell.outputs = [o for o in cell.outputs if not is_private(o)]      # before the metadata that says so are dropped
         for out in cell.outputs:
             if "execution_count" in out:
                 out["execution_count"] = None
@@ -43,13 +44,15 @@ def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 out["metadata"] = {}
             for mime in LIVE:
                 out.get("data", {}).pop(mime, None)
-        cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr" and not is_private(o)]
+        cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
     return nb
 
 
 def is_private(output) -> bool:
     "Does this output show a face that its licence holder has not declared publishable?"
-    return PRIVATE in "".join(output.get("data", {}).get("text/html", ""))
+    metadata = output.get("metadata", {})
+    told = [metadata, *(m for m in metadata.values() if isinstance(m, dict))]      # of the output, or of one of its images
+    return PRIVATE in "".join(output.get("data", {}).get("text/html", "")) or any(m.get("mekit", {}).get("terms") == "private" for m in told)
 
 
 def save(nb: nbformat.NotebookNode, path: Path) -> None:

@@ -10,18 +10,29 @@ from pathlib import Path
 
 import nbformat
 from nbconvert import HTMLExporter
+from nbformat.v4 import new_output
 
-from notebooks import notebooks, run
+from notebooks import is_private, notebooks, run
 
 TEMPLATE = Path(__file__).parent / "template"
 FETCH = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?(?:https?:)?//[^"'>\s]+""", re.I)
+
+LEFT_OUT = "A private face is shown here in the live notebook; it is left out of this page."
+
+
+def without_private(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    "The notebook with a sentence in place of every private face"
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [new_output("display_data", {"text/plain": LEFT_OUT}) if is_private(o) else o for o in cell.outputs]
+    return nb
 
 
 def to_html(nb: nbformat.NotebookNode, title: str) -> str:
     "The notebook as one self-contained page"
     exporter = HTMLExporter(template_name="template", extra_template_basedirs=[str(TEMPLATE.parent)], embed_images=True)
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    html, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": title}})
+    html, _ = exporter.from_notebook_node(without_private(nb), resources={"metadata": {"name": title}})
     fetched = FETCH.findall(html)
     if fetched:
         sys.exit(f"{title}: the page would ask the network for {fetched[:3]}")
