@@ -1,7 +1,7 @@
 """One JupyterLab and one Chromium for the whole run
 
 `chromium`  Playwright's Browser
-`page`      a fresh page, 1200 x 900; a console error or page error fails the test; `page.asked` lists every URL asked for
+`page`      a fresh page, 1200 x 900; a console error, page error or failed request fails the test; `page.asked` lists every URL asked for
             (dark: @pytest.mark.parametrize("page", ["dark"], indirect=True))
 `lab_page`  the same, one for all tests of a module
 `lab`       a running JupyterLab (harness.Lab): lab.write(name, cells), then open_notebook(page, lab, name), run_all(page), execute(page, code)

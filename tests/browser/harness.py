@@ -44,12 +44,13 @@ def browser():
 
 @contextmanager
 def fresh_page(chromium, scheme: str = "light", quiet: tuple[str, ...] = ()):
-    "A page of its own; a console error, page error or failed picture on it is raised at the end. `page.asked`: URLs asked for"
+    "A page of its own; a console error, page error or failed request on it is raised at the end; what the page itself cancels has not failed. `page.asked`: URLs asked for"
     context = chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.asked, page.wrong = [], []
     page.on("request", lambda r: page.asked.append(r.url))
     page.on("console", lambda m: page.wrong.append(f"console: {m.text} {m.location.get('url', '')}") if m.type == "error" else None)
+    page.on("requestfailed", lambda r: page.wrong.append(f"request failed: {r.url} {r.failure}") if "ERR_ABORTED" not in str(r.failure) else None)
     page.on("pageerror", lambda e: page.wrong.append(f"page error: {e}"))
     yield page
     wrong = [w for w in page.wrong if not any(q in w for q in quiet)]

@@ -81,6 +81,10 @@ def test_marks_travel_both_ways_and_keys_stay_in_the_widget(live, screen):
     until(live, "w.marks", "{'apex': 50}")
     for key in ("b", "x", "m", "l", "Enter"):       # in JupyterLab: new cell, cut, markdown, line numbers, edit
         live.keyboard.press(key)
+    for inner in ("[data-role=track]", "[data-act=play]", "[data-act=apex]"):
+        live.locator(inner).first.focus()
+        for key in ("b", "x", "m"):
+            live.keyboard.press(key)
     assert live.evaluate(cells) == before
     assert live.evaluate("() => document.activeElement.closest('.mekit-scrubber') !== null")
     screen(live, "scrubber_lab_light")

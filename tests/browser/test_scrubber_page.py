@@ -144,6 +144,53 @@ def test_narrow_and_short(page, screen, tmp_path):
     screen(page, "scrubber_page_narrow", full_page=True)
 
 
+@pytest.mark.parametrize("width", [420, 735, 930, 1200, 1920])
+def test_panes_fill_their_row_and_the_pointer_still_meets_its_pixel(page, file, screen, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, file)
+    by_keys(page, 0, 100)
+    arrived(page, 100)
+    boxes = [page.locator(f"canvas[data-pane={p}]").bounding_box() for p in ("frame", "flow", "strain")]
+    stage = page.locator(".m-panes").bounding_box()
+    row = [b for b in boxes if b["y"] == boxes[0]["y"]]
+    left, right = row[0]["x"] - stage["x"], stage["x"] + stage["width"] - row[-1]["x"] - row[-1]["width"]
+    assert abs(left - right) <= 1 and left >= 0
+    drawn = page.evaluate("() => document.querySelector('canvas[data-pane=flow]').width")
+    assert drawn <= boxes[1]["width"] <= 1.25 * drawn + 1 and (8 * drawn) % 160 == 0
+    for pane, share in (("flow", 0.25), ("strain", 0.8)):
+        page.locator(f"canvas[data-pane={pane}]").scroll_into_view_if_needed()
+        box = page.locator(f"canvas[data-pane={pane}]").bounding_box()
+        page.mouse.move(box["x"] + (share + 0.001) * box["width"], box["y"] + (share + 0.001) * box["height"])
+        assert page.inner_text(".m-values").startswith(f"x {int(160 * share)} y {int(128 * share)}")
+    screen(page, f"scrubber_page_{width}")
+
+
+def test_labels_of_marks_on_one_frame_do_not_cover_each_other(page, coded, screen, tmp_path):
+    clip, flow = coded
+    opened(page, scrub(clip.mark(onset=90, apex=90, offset=91), ("frame", "flow"), flow=flow).to_html(tmp_path / "close.html"))
+    tops = sorted(page.locator(f"[data-mark={m}] b").bounding_box()["y"] for m in ("onset", "apex", "offset"))
+    assert tops[1] - tops[0] >= 14 and tops[2] - tops[1] >= 14
+    screen(page, "scrubber_page_close_marks")
+
+
+def test_buttons_say_their_value_and_what_is_written_on_them(page, file):
+    opened(page, file)
+    label = lambda act: page.locator(f"[data-act='{act}']").get_attribute("aria-label")
+    assert [label(a) for a in ("onset", "apex", "offset")] == ["Set onset, now at frame 20", "Set apex, now at frame 90", "Set offset, not set"]
+    assert label("pane:0").startswith(page.inner_text("[data-act='pane:0']")) and page.inner_text("[data-act='pane:0']") == "1 frame"
+    page.keyboard.press("End")
+    page.keyboard.press("f")
+    assert label("offset") == "Set offset, now at frame 199"
+
+
+def test_a_request_that_fails_is_not_overlooked(chromium):
+    from harness import fresh_page
+    with pytest.raises(AssertionError, match="request failed: http://127.0.0.1:9/"):
+        with fresh_page(chromium) as lost:
+            lost.set_content("<img src='http://127.0.0.1:9/x.png'>")
+            lost.wait_for_timeout(300)
+
+
 def test_a_frame_that_cannot_be_decoded_is_said_and_not_shown(page, coded, tmp_path):
     clip, _ = coded
     w = scrub(clip[:10], "frame")

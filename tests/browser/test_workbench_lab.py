@@ -101,6 +101,77 @@ def test_r_runs_from_the_scrubber_and_a_typed_apex_runs_on_enter(live):
     assert live.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") == cells
 
 
+def test_a_typed_apex_outside_is_said_and_a_run_goes_to_the_apex(live):
+    onset, apex, last = (int(x) for x in execute(live, "print(clip.label.onset, clip.label.apex, len(clip) - 1 if clip.label.offset is None else clip.label.offset)").split())
+    at(live, apex)
+    field = live.locator("[data-role=apex]")
+    field.fill(str(apex + 2))
+    field.press("Enter")
+    runs(live, 2)
+    at(live, apex + 2)
+    field.fill("9999")
+    field.press("Enter")
+    runs(live, 3)
+    at(live, last)
+    live.wait_for_function("() => document.querySelector('[data-role=status]').dataset.kind === 'done'")
+    assert f"frame 9999 is outside onset {onset} to " in status(live) and f"{last} taken" in status(live)
+    field.fill(str(onset))
+    field.press("Enter")
+    live.wait_for_function("() => document.querySelector('[data-role=status]').dataset.kind === 'error'")
+    assert "Identical frames: there is nothing to explain" in status(live) and "taken" not in status(live)
+
+
+def test_keys_on_a_bar_stay_there_r_runs_and_ctrl_s_saves_from_controls_and_bars(live):
+    cells = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(w => w.model.type).join()"
+    before = live.evaluate(cells)
+    live.locator("[data-au=AU4]").focus()
+    for key in ("b", "x", "m"):         # in JupyterLab: new cell, cut, markdown
+        live.keyboard.press(key)
+    assert live.evaluate(cells) == before
+    live.keyboard.press("r")            # there: raw
+    runs(live, 2)
+    assert live.evaluate(cells) == before
+    live.evaluate("""() => { window.saves = 0;
+        window.jupyterapp.commands.commandExecuted.connect((_, { id }) => { if (id === 'docmanager:save') window.saves++; }); }""")
+    for k, selector in enumerate(("[data-au=AU4]", "[data-role=run]", "[data-role=target]", "[data-role=apex]"), 1):
+        live.locator(selector).focus()
+        live.keyboard.press("Control+s")
+        live.wait_for_timeout(300)
+        assert live.evaluate("window.saves") == k, selector
+
+
+RESTART = """async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"""
+
+
+def test_after_a_restart_the_panel_says_that_the_kernel_is_gone(live, screen):
+    live.evaluate(RESTART)
+    live.locator("[data-role=lost]:not([hidden])").wait_for()
+    assert live.inner_text("[data-role=lost]") == "not connected to Python: marks stay in this page only"
+    assert status(live) == "The kernel is gone: run the cell again."
+    assert live.locator("[data-role=run]").is_disabled() and live.locator("button[data-au]").count() == 0
+    live.locator(".mekit-scrubber").focus()
+    for key in ("ArrowLeft", "a", "r"):
+        live.keyboard.press(key)
+    live.wait_for_timeout(300)
+    assert live.locator("[data-role=lost]").is_visible()
+    screen(live, "workbench_gone")
+
+
+def test_a_run_that_cannot_be_sent_is_said(live):
+    "Where the notebook has not noticed yet that nobody listens"
+    live.evaluate("""async () => {
+        const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+        for (const comm of kernel._comms.values()) comm.send = () => { throw new Error('Cannot send'); };
+    }""")
+    live.locator("[data-role=run]").click()
+    live.wait_for_function("() => document.querySelector('[data-role=status]').textContent === 'The kernel is gone: run the cell again.'")
+
+
+def test_controls_stand_on_one_line_and_are_of_one_height(live):
+    boxes = [live.locator(f"[data-role={r}]").bounding_box() for r in ("target", "layer", "apex", "run")]
+    assert len({(round(b["y"]), round(b["height"])) for b in boxes}) == 1, boxes
+
+
 def test_bars_choose_the_target_and_layers_change_the_map(live):
     before = live.evaluate(MAP)
     live.locator("[data-au=AU2]").click()
@@ -163,5 +234,9 @@ def test_page_scrubs_without_a_kernel_and_says_that_running_needs_one(page, scre
     at(page, now + 1)
     assert "needs a kernel" in status(page) and page.locator("[data-role=run]").is_disabled()
     assert len(bars(page)) == 6
+    before = page.locator(".mekit-bars").inner_html()
+    assert page.locator("button[data-au]").count() == 0 and page.locator("[data-au][title*=click]").count() == 0
+    page.locator("[data-au=AU2]").click()
+    assert page.locator(".mekit-bars").inner_html() == before
     assert all(u.startswith(("file:", "blob:", "data:")) for u in page.asked), page.asked
     screen(page, "workbench_page")

@@ -1,10 +1,14 @@
 // Between a widget and the notebook around it: keys that stay inside, and a kernel that may be gone.
 
 // JupyterLab's one-letter shortcuts (x cuts the cell) must not act from inside `root`; those with Ctrl, Command or Alt may.
+// JupyterLab looks from the focused element outwards and acts on the first match, so the element itself carries the attribute as well.
 export const keepKeys = (root, signal) => {
   const mark = "data-lm-suppress-shortcuts";
   root.setAttribute(mark, "true");
-  window.addEventListener("keydown", e => { if (root.contains(e.target)) root.toggleAttribute(mark, !(e.ctrlKey || e.metaKey || e.altKey)); }, { capture: true, signal });
+  window.addEventListener("keydown", e => {
+    if (!root.contains(e.target)) return;
+    for (const node of [root, e.target]) node.toggleAttribute(mark, !(e.ctrlKey || e.metaKey || e.altKey));
+  }, { capture: true, signal });
 };
 
 // A saved page has no kernel; a view drawn after its kernel ended is marked by the notebook.
