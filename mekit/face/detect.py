@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['IOD_RATIO', 'Detection', 'detect', 'crop_face']
 
-# %% ../../nbs/20_face.detect.ipynb #0be98951
+# %% ../../nbs/20_face.detect.ipynb #27e71a31
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -148,10 +149,12 @@ class _Window:
         inside = [(rows + o >= 0) & (rows + o <= n - 1) for o, n in ((self.y, valid.shape[0]), (self.x, valid.shape[1]))]
         return (self.image(valid.astype(np.float32), smooth=False) > .999) & inside[0][:, None] & inside[1][None]
 
-# %% ../../nbs/20_face.detect.ipynb #62973337
+# %% ../../nbs/20_face.detect.ipynb #b1453280
 def _lazily(function, items, shape, dtype, keep_mb=256):
     "`function` of each item, computed when looked at"
-    return Lazy(lambda i: function(items[i]), len(items), shape, dtype, keep_mb=keep_mb)
+    return Lazy(partial(_of_item, function, items), len(items), shape, dtype, keep_mb=keep_mb)
+
+def _of_item(function, items, i: int): return function(items[i])
 
 def _cropped_truth(truth: Truth, window: _Window) -> Truth:
     n, pixels = window.size, lambda name: _lazily(window.field, getattr(truth, name), (2, window.size, window.size), np.float32, 64)
