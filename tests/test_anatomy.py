@@ -3,13 +3,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mekit.anatomy import (AU_MOTION, AU_REGION, CANONICAL, IBUG_TO_MEDIAPIPE, MIRROR, REGIONS, au_mask, carry, displacement, fill, iod_of, place,
-                           region_mask, region_polygon, to_ibug)
+from mekit.anatomy import (AU_MOTION, AU_REGION, CANONICAL, IBUG_TO_MEDIAPIPE, IN_PLANE, MIRROR, REGIONS, au_mask, carry, displacement, fill, iod_of, place,
+                           region_mask, region_polygon, side_share, to_ibug)
 from mekit.core import MekitError
 from mekit.labels import AU_TABLE, CD6ME_AUS
 
 FACE, SHAPE = place((256, 256)), (256, 256)
-MOVED_IN_2D = {1: "up", 2: "up", 4: "down", 5: "up", 7: "up", 9: "up", 10: "up", 12: "up", 15: "down", 17: "up", 25: "down", 26: "down", 45: "down"}
+PEAKS = {1: ((22,), "up"), 2: ((25,), "up"), 4: ((22,), "down in"), 5: ((43,), "up"), 6: ((46,), "up in"), 7: ((46,), "up"), 9: ((35,), "up out"), 10: ((52,), "up"), 12: ((54,), "up out"),
+         14: ((54,), "out"), 15: ((54,), "down"), 17: ((57,), "up"), 20: ((54,), "out"), 23: ((57,), "up"), 24: ((56, 57), "up"), 25: ((57, 66), "down"), 26: ((8,), "down"), 45: ((43, 44), "down")}
+SIGNS = {"up": (1, -1), "down": (1, 1), "out": (0, 1), "in": (0, -1)}    # axis and sign on the subject's left half, the image's right
 
 
 def test_the_canonical_face_is_symmetric_and_plausible():
@@ -60,11 +62,48 @@ def test_regions_that_touch_share_no_pixel():
 @pytest.mark.parametrize("number", AU_MOTION)
 def test_motion(number):
     move = displacement(number)
-    assert np.isclose(np.hypot(*move.T).max(), 1) and np.allclose(move[MIRROR] * (-1, 1), move)
+    assert np.isclose(np.hypot(*move.T).max(), IN_PLANE.get(number, 1)) and np.allclose(move[MIRROR] * (-1, 1), move)
     assert np.allclose(displacement(f"AU{number}L") + displacement(f"AU{number}R"), move)
     assert not displacement(f"AU{number}L")[CANONICAL[:, 0] < 0].any()
-    peak = move[np.hypot(*move.T).argmax()]
-    if number in MOVED_IN_2D: assert np.sign(peak[1]) == {"up": -1, "down": 1}[MOVED_IN_2D[number]]
+
+
+@pytest.mark.parametrize("number", AU_MOTION)
+def test_every_peak_goes_the_way_facs_says(number):
+    move, (landmarks, ways) = displacement(number), PEAKS[number]
+    left = np.flatnonzero(CANONICAL[:, 0] >= 0)
+    size = np.hypot(*move[left].T)
+    assert left[size.argmax()] in landmarks
+    for way in ways.split():
+        axis, sign = SIGNS[way]
+        assert np.sign(move[landmarks[0], axis]) == sign and abs(move[landmarks[0], axis]) > .05 * size.max()
+    main = SIGNS[ways.split()[0]][0]
+    assert abs(move[landmarks[0], main]) > .8 * size.max() or number in (12,), "the main direction is the first named"
+
+
+def test_the_dimpler_pulls_into_the_face():
+    "At equal strength a picture shows less of AU14 than of AU20, which pulls the same corner within the picture"
+    assert np.hypot(*displacement(14)[54]) < .5 * np.hypot(*displacement(20)[54])
+
+
+def test_sides_share_the_midline_without_a_step():
+    x = np.linspace(-.6, .6, 121)
+    left, right = side_share(x, "L"), side_share(x, "R")
+    assert np.allclose(left + right, 1) and left[60] == .5 and np.abs(np.diff(left)).max() < .2 and left[-1] == 1 and left[0] == 0
+    assert (side_share(x, None) == 1).all()
+
+
+def turning(points):
+    "Points follow each other clockwise (on the screen) around their middle, once"
+    steps = np.diff(np.unwrap(np.arctan2(*(np.vstack([points, points[:1]]) - points.mean(0)).T[::-1])))
+    return (steps > 0).all() and np.isclose(steps.sum(), 2 * np.pi)
+
+
+def test_turning_sees_two_points_exchanged():
+    for ring in (slice(48, 60), slice(60, 68), slice(36, 42), slice(42, 48)):
+        points = CANONICAL[ring].copy()
+        assert turning(points)
+        points[[1, 2]] = points[[2, 1]]
+        assert not turning(points)
 
 
 def test_motion_covers_what_is_used(): assert set(CD6ME_AUS) | {20, 23, 24, 25, 26, 45} == set(AU_MOTION)
@@ -133,6 +172,9 @@ def test_mediapipe_points_sit_right_on_a_real_face(video, landmarker):
     fit = np.linalg.lstsq(corners, points[17:], rcond=None)[0]                 # best affine map of our face onto hers
     left_over = np.hypot(*(np.c_[CANONICAL, np.ones(68)] @ fit - points).T) / iod_of(points)
     assert left_over[17:].max() < .16 and np.median(left_over[17:]) < .06 and left_over[:17].max() < .3
+    for ring in (slice(36, 42), slice(42, 48), slice(48, 60)): assert turning(points[ring]), f"points {ring} out of order"
+    assert (np.diff(points[60:65, 0]) > 0).all() and (np.diff(points[[64, 65, 66, 67, 60], 0]) < 0).all(), "inner lips of a closed mouth: there and back"
+    assert (np.diff(points[:17, 0]) > 0).all() and (np.diff(points[17:27, 0]) > 0).all() and (np.diff(points[27:31, 1]) > 0).all() and (np.diff(points[31:36, 0]) > 0).all()
     brow, skin = (frame[region_mask(n, points, frame.shape[:2])].mean() for n in ("brow_inner_L", "cheek_L"))
     lips = frame[fill(points[48:60], frame.shape[:2])].mean(0); cheek = frame[region_mask("cheek_R", points, frame.shape[:2])].mean(0)
     assert brow < skin - 10, "the brow is darker than the cheek"

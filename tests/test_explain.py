@@ -1,5 +1,8 @@
 "Attribution: equal to captum, equal to pencil and paper, leaves no trace, says what it explains"
 import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +127,42 @@ def test_targets(deep, target, message):
 def test_methods(deep):
     assert {"gradcam", "hirescam"} <= set(methods())
     with pytest.raises(MekitError, match="Did you mean 'gradcam'"): attribute(deep, torch.randn(1, 3, 8, 8), 0, method="gradcamm", layer="first")
+    for method in (["gradcam"], None, 3):
+        with pytest.raises(MekitError, match="the name of one method"): attribute(deep, torch.randn(1, 3, 8, 8), 0, method=method, layer="first")
+    for batch in (0, -1, 2.5, True):
+        with pytest.raises(MekitError, match="batch as a whole number"): attribute(deep, torch.randn(1, 3, 8, 8), 0, batch=batch, layer="first")
+
+
+def test_what_another_thread_runs_is_not_listened_to(deep):
+    x = torch.randn(1, 3, 8, 8)
+    with tap(deep, deep.second) as found, ThreadPoolExecutor(1) as pool:
+        score = deep(x)[:, 0]
+        pool.submit(deep, torch.randn(5, 3, 8, 8)).result()
+        assert found.calls == 1 and found.out.shape[0] == 1 and found.slopes(score).shape == found.out.shape
+
+
+def test_one_model_many_threads(deep):
+    "A model left in training mode, explained by eight threads at once: each gets its own maps, and the mode is put back"
+    deep.train()
+    inputs = [torch.randn(3, 3, 8, 8) for _ in range(40)]
+    alone = [attribute(deep, x, 1, layer="second").raw for x in inputs]
+    with ThreadPoolExecutor(8) as pool: together = list(pool.map(lambda x: attribute(deep, x, 1, layer="second").raw, inputs))
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(alone, together))
+    assert deep.training and deep.drop.training and hooks(deep) == 0
+
+
+def test_peak_without_an_apex_is_the_highest_score(deep):
+    got = attribute(deep, torch.randn(6, 3, 8, 8), 1, layer="second")
+    assert got.peak == int(np.argmax(got.scores)) and np.ptp(got.scores) > 0
+    scored = replace(got, scores=np.array([0, 1, 5, 2, -9, 3.]))
+    assert scored.peak == 2 and replace(scored, scores=None).peak == int(np.abs(got.maps).max((1, 2)).argmax())
+
+
+def test_an_attribution_travels():
+    from mekit.data.synthetic import synthesize
+    got = attribute(load("ststnet", "demo"), synthesize({"AU4": 1.5}, fps=20, size=96), "AU4")
+    back = pickle.loads(pickle.dumps(got))
+    assert np.array_equal(back.maps, got.maps) and back.caption() == got.caption() and np.array_equal(back.clip.frames[3], got.clip.frames[3]) and back.peak == got.peak
 
 
 def test_nan_names_the_pair():

@@ -4,12 +4,16 @@ import pytest
 import torch
 
 from mekit.core import MekitError, MekitWarning
-from mekit.data.clip import Clip
+from mekit.data.clip import Clip, read_clip
+from mekit.data.synthetic import demo, synthesize
+from mekit.explain.core import attribute
+from mekit.face.detect import crop_face, detect
 from mekit.labels import Label
-from mekit.models.base import Inputs, count_parameters
+from mekit.models.base import Inputs, count_parameters, evaluating
 from mekit.models.ststnet import STSTNet
 from mekit.models.zoo import build, load, models, save
 from mekit.motion.flow import flow
+from mekit.motion.strain import strain
 from mekit.train.loop import bce, fit
 
 AUS = ["AU1", "AU2", "AU4", "AU9", "AU12", "AU15"]
@@ -21,7 +25,6 @@ def demo_model(): return load("ststnet", "demo")
 
 @pytest.fixture(scope="module")
 def clip():
-    from mekit.data.synthetic import synthesize
     return synthesize({"AU4": 1.5}, fps=20, seed=123)
 
 
@@ -95,7 +98,13 @@ def test_table(): assert models().loc["ststnet"].to_dict() | {"input": "", "chec
 @pytest.mark.parametrize("call, kind, message", [
     (lambda: build("stsnet", n_out=3), MekitError, "Did you mean 'ststnet'"),
     (lambda: build("ststnet", n_out=3, droput=.1), TypeError, "Did you mean 'dropout'"),
-    (lambda: build("ststnet", n_out=0), MekitError, "n_out of 1 or more"),
+    (lambda: build("ststnet", n_out=0), MekitError, "n_out of 1 or more"), (lambda: build("ststnet", n_out=True), MekitError, "n_out of 1 or more"),
+    (lambda: build("ststnet", n_out=True, classes=("a",)), MekitError, "n_out of 1 or more"),
+    (lambda: build("ststnet", classes="AU4"), MekitError, "classes as a list of names.*'AU4',"), (lambda: build("ststnet", classes=()), MekitError, "classes as a list"),
+    (lambda: build("ststnet", classes=("a", "b", "a")), MekitError, "each class once, received a, b, a"), (lambda: build("ststnet", classes=(1, 2)), MekitError, "classes as a list"),
+    (lambda: STSTNet("AU4"), MekitError, "classes as a list"), (lambda: STSTNet(("a", "a")), MekitError, "each class once"),
+    (lambda: build("ststnet", n_out=2, streams=(0,)), MekitError, "streams as numbers"), (lambda: build("ststnet", n_out=2, streams=()), MekitError, "streams as numbers"),
+    (lambda: build("ststnet", n_out=2, streams=3), MekitError, "streams as numbers"), (lambda: build("ststnet", n_out=2, dropout=1.5), MekitError, "dropout from 0"),
     (lambda: load("ststnet", "demos"), MekitError, "Did you mean 'demo'"),
     (lambda: load("ststnet", "no.safetensors"), MekitError, "existing file"),
 ])
@@ -144,6 +153,45 @@ def test_bce_is_torch():
 def test_history():
     _, history = small()
     assert len(history.loss) == 3 and history.settings["n"] == 64 and "3 epochs" in repr(history)
+
+
+def test_nothing_to_learn_from():
+    with pytest.raises(MekitError, match="at least one known label"): fit(STSTNet(("left", "right")), toy()[0], torch.full((64, 2), torch.nan))
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda m: m.predict(None), "a Clip, a Flow, Inputs or a tensor.*NoneType"), (lambda m: m.predict(np.zeros((1, 3, 28, 28))), "received ndarray"),
+    (lambda m: m.prepare(None), "a Clip or its Flow"), (lambda m: m.predict(torch.zeros(1, 3, 28, 28), batch=0), "batch as a whole number"),
+    (lambda m: m.predict(torch.zeros(1, 3, 28, 28), batch=1.5), "batch as a whole number"), (lambda m: m.predict(torch.zeros(1, 3, 28, 28), batch=True), "batch as a whole number")])
+def test_what_cannot_be_predicted(demo_model, call, message):
+    with pytest.raises(MekitError, match=message): call(demo_model)
+
+
+def test_modes_are_put_back_by_the_last_to_leave():
+    "Two overlapping uses of one model, as by two threads: the first to end must not switch drop-out on under the second"
+    model = STSTNet(("a",)).train()
+    model.pool.eval()
+    first, second = evaluating(model), evaluating(model)
+    first.__enter__(); second.__enter__()
+    first.__exit__(None, None, None)
+    assert not any(m.training for m in model.modules())
+    second.__exit__(None, None, None)
+    assert model.training and not model.pool.training
+
+
+@pytest.mark.parametrize("name, call, close", [
+    ("demo", lambda m, c, o: demo(**o), None), ("models", lambda m, c, o: models(**o), None), ("predict", lambda m, c, o: m.predict(c, **o), ("bach", "batch")),
+    ("prepare", lambda m, c, o: m.prepare(c, **o), ("pair", "pairs")), ("fit", lambda m, c, o: fit(m, *toy(), **o), ("epoch", "epochs")),
+    ("build 'ststnet'", lambda m, c, o: build("ststnet", **o), ("nout", "n_out")), ("build 'ststnet'", lambda m, c, o: build("ststnet", **o), ("class_", "classes")),
+    ("load", lambda m, c, o: load("ststnet", **o), ("weight", "weights")), ("mark", lambda m, c, o: c.mark(**o), ("onst", "onset")), ("replace", lambda m, c, o: c.replace(**o), ("sorce", "source")),
+    ("synthesize", lambda m, c, o: synthesize(**o), ("onset", "onset_ms")), ("flow", lambda m, c, o: flow(c, **o), ("metod", "method")), ("strain", lambda m, c, o: strain(flow(c), **o), ("space", "spacing")),
+    ("read_clip", lambda m, c, o: read_clip(c, **o), ("strid", "stride")), ("crop_face", lambda m, c, o: crop_face(c, **o), ("siz", "size")), ("detect", lambda m, c, o: detect(c, **o), ("frame", "frames")),
+    ("attribute", lambda m, c, o: attribute(m, c, "AU4", **o), ("layr", "layer"))])
+def test_an_unknown_option_names_the_verb_and_the_close_match(demo_model, clip, name, call, close):
+    wrong, right = close or ("nonsense", None)
+    with pytest.raises(TypeError, match=f"^{name}: unknown option '{wrong}'; there are: ") as error: call(demo_model, clip, {wrong: 1})
+    assert right is None or f"Did you mean '{right}'" in str(error.value)
+    assert "self" not in str(error.value)
 
 
 @pytest.mark.parametrize("labels", [torch.zeros(64), torch.full((64, 2), 2.), torch.zeros(63, 2)])

@@ -219,6 +219,19 @@ def test_the_label_says_what_was_done():
     assert synthesize({"AU4": 1.}).label == synthesize({"AU4": 1.}).label
 
 
+def test_the_table_of_letters():
+    "The values that captions and labels rest on; ranges touch each other"
+    assert {k: v[0] for k, v in LETTERS.items()} == {"A": .5, "B": 1.1, "C": 2.3, "D": 4., "E": 6.}
+    rows = list(LETTERS.values())
+    assert all(a[2] == b[1] for a, b in zip(rows, rows[1:]))
+    assert demo().truth.intensity["AU12L"].max() == 1.1
+
+
+@pytest.mark.parametrize("amplitude", [float("nan"), -3, float("inf"), "B", None, True])
+def test_no_letter_for_what_is_no_amplitude(amplitude):
+    with pytest.raises(MekitError, match="letter_of: expected an amplitude"): letter_of(amplitude)
+
+
 def test_letters_and_numbers_agree():
     for letter, (value, low, high) in LETTERS.items():
         assert letter_of(value) == letter and low < value < high
@@ -245,7 +258,10 @@ def test_letters_and_numbers_agree():
     (dict(onset_ms=600, apex_ms=500), "onset before apex"),
     (dict(offset_ms=1500), "offset_ms"),
     (dict(nuisance={"blur": 1}), "noise, translation, illumination"),
-    (dict(nuisance={"noise": -1}), "0 or more"),
+    (dict(nuisance={"noise": -1}), "0 or more"), (dict(nuisance={"noise": True}), "0 or more"),
+    (dict(nuisance=3), "nuisance as a dict"), (dict(nuisance={"translation": 500}, size=64), "an eighth of the frame, 8 px"),
+    (dict(aus=None), "action units such as"), (dict(aus=1.5), "action units such as"),
+    (dict(onset_ms="x"), "onset_ms as a number"), (dict(apex_ms=float("nan")), "apex_ms as a number"), (dict(offset_ms=True), "offset_ms as a number"),
     (dict(nuisance={"illumination": 1.5}), "below 1"),
     (dict(seed=-1), "seed"),
     (dict(seed=1.5), "seed"),

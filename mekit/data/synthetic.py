@@ -5,37 +5,40 @@
 # %% auto #0
 __all__ = ['LETTERS', 'SUPPORTED', 'NUISANCES', 'letter_of', 'synthesize', 'demo']
 
-# %% ../../nbs/11_data.synthetic.ipynb #9e083466
+# %% ../../nbs/11_data.synthetic.ipynb #f3b4eb24
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-from ..anatomy import AU_MOTION
+from ..anatomy import AU_MOTION, side_share
 from ..core import choose, digest, Lazy, MekitError, need, verb
 from .clip import Clip, Truth
 from .portrait import portrait
 from ..labels import AU, Label, Terms, parse_au
 
-# %% ../../nbs/11_data.synthetic.ipynb #a8e3d994
+# %% ../../nbs/11_data.synthetic.ipynb #73260dca
 LETTERS = {"A": (0.5, 0.2, 0.8), "B": (1.1, 0.8, 1.7), "C": (2.3, 1.7, 3.2), "D": (4.0, 3.2, 5.0), "E": (6.0, 5.0, 8.0)}   # %IOD at apex: used, from, to
 SUPPORTED = (1, 2, 4, 9, 12, 15)
+
+def _number(value) -> bool: return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 def letter_of(amplitude: float,     # %IOD at apex
              ) -> str:              # A to E; below the table A, above it E
     "The letter whose assumed range an amplitude falls into"
+    need(_number(amplitude) and amplitude >= 0, "letter_of", expected="an amplitude of 0 %IOD or more", received=repr(amplitude))
     return next((name for name, (_, _, top) in LETTERS.items() if amplitude < top), "E")
 
 def _amplitude(value, au: AU) -> float:
     "A number of %IOD, or the table's value for a letter"
     if isinstance(value, str): return LETTERS[choose(value, LETTERS, where=f"synthesize: {au}", what="intensity letter")][0]
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    need(number and 0 < value <= LETTERS["E"][2], f"synthesize: {au}", expected=f"an amplitude above 0 and up to {LETTERS['E'][2]:g} %IOD, or a letter A to E", received=repr(value))
+    need(_number(value) and 0 < value <= LETTERS["E"][2], f"synthesize: {au}", expected=f"an amplitude above 0 and up to {LETTERS['E'][2]:g} %IOD, or a letter A to E", received=repr(value))
     return float(value)
 
 def _read_aus(aus) -> dict[AU, float]:
     "`{'AU4': 1.5, 'AU12L': 'B'}` or `['AU12B']` as unit -> %IOD at apex"
     if isinstance(aus, (str, int, AU)): aus = [aus]
+    need(isinstance(aus, (dict, list, tuple, set)), "synthesize", expected="action units such as {'AU4': 1.5}, ['AU12B'] or 'AU4'; () for a neutral face", received=repr(aus))
     pairs = list(aus.items()) if isinstance(aus, dict) else [(a, None) for a in aus]
     units = {}
     for key, value in pairs:
@@ -47,14 +50,14 @@ def _read_aus(aus) -> dict[AU, float]:
         units[unit] = size
     return units
 
-# %% ../../nbs/11_data.synthetic.ipynb #bbd177f6
+# %% ../../nbs/11_data.synthetic.ipynb #a739560d
 _HELD = (*range(27, 31), *range(36, 48))                 # bridge of the nose and the lids, unless the unit moves them
 _REACH, _FADE = 0.105, 0.20                              # IOD; share of one landmark's weight at which the field has halved
 
 class _Shape:
     "The displacement field of one action unit on one face, length 1 at its peak landmark"
     def __init__(self, au: AU, points: np.ndarray):
-        moved = {k: np.array(v, float) * _side_share(points[k, 0], au.side) for k, v in AU_MOTION[au.number].items()}
+        moved = {k: np.array(v, float) * side_share(points[k, 0], au.side) for k, v in AU_MOTION[au.number].items()}
         still = [k for k, v in moved.items() if not np.any(v)]          # the other side of a one-sided unit
         moved = {k: v for k, v in moved.items() if k not in still}
         held = [*still, *(k for k in _HELD if k not in moved and k not in still)]
@@ -72,11 +75,6 @@ class _Shape:
             weight = np.exp(squared * np.float32(-.5 / _REACH**2))
             out[p] = weight @ self.move / (weight.sum(1, keepdims=True) + _FADE)
         return out * self.gain
-
-def _side_share(x: float, side: str | None) -> float:
-    "How much of a landmark's movement belongs to one side; the subject's left is on the right of the picture"
-    if side is None: return 1.
-    return float(np.clip(.5 + (x if side == "L" else -x) / .08, 0, 1))
 
 # %% ../../nbs/11_data.synthetic.ipynb #6fa84dad
 class _Warp:
@@ -129,15 +127,17 @@ def _inverse(warp: _Warp) -> np.ndarray:
     out[:, :, moving] = np.einsum("pk,knc->pcn", powers, np.stack(solved))
     return out
 
-# %% ../../nbs/11_data.synthetic.ipynb #fae1d9d1
+# %% ../../nbs/11_data.synthetic.ipynb #0fd0c063
 def _marks(n: int, fps: float, duration_ms, onset_ms, apex_ms, offset_ms) -> tuple[int, int, int]:
     "Onset, apex and offset as frames; each as asked for or by default"
+    for name, at in (("onset_ms", onset_ms), ("apex_ms", apex_ms), ("offset_ms", offset_ms)):
+        need(at is None or _number(at), "synthesize", expected=f"{name} as a number of milliseconds, or None", received=repr(at))
     rest = min(250., duration_ms / 4)
     onset_ms = rest if onset_ms is None else onset_ms
     offset_ms = duration_ms - rest if offset_ms is None else offset_ms
     apex_ms = onset_ms + .4 * (offset_ms - onset_ms) if apex_ms is None else apex_ms
     for name, at in (("onset_ms", onset_ms), ("apex_ms", apex_ms), ("offset_ms", offset_ms)):
-        need(np.isfinite(at) and 0 <= at <= duration_ms, "synthesize", expected=f"{name} from 0 to duration_ms = {duration_ms:g}", received=at)
+        need(0 <= at <= duration_ms, "synthesize", expected=f"{name} from 0 to duration_ms = {duration_ms:g}", received=at)
     marks = tuple(min(n - 1, round(at * fps / 1000)) for at in (onset_ms, apex_ms, offset_ms))
     need(marks[0] < marks[1] < marks[2], "synthesize", expected="onset before apex before offset, a frame apart or more", received=f"{onset_ms:g}, {apex_ms:g}, {offset_ms:g} ms at {fps:g} fps (frames {marks[0]}, {marks[1]}, {marks[2]})")
     return marks
@@ -148,7 +148,7 @@ def _course(n: int, onset: int, apex: int, offset: int) -> np.ndarray:     # n, 
     up, down = (t - onset) / (apex - onset), (offset - t) / (offset - apex)
     return .5 - .5 * np.cos(np.pi * np.clip(np.minimum(up, down), 0, 1))
 
-# %% ../../nbs/11_data.synthetic.ipynb #efe7d7b6
+# %% ../../nbs/11_data.synthetic.ipynb #b6fad3eb
 NUISANCES = ("noise", "translation", "illumination")
 
 def _wander(n: int, reference: int, size: float, columns: int, rng) -> np.ndarray:     # n columns
@@ -158,12 +158,14 @@ def _wander(n: int, reference: int, size: float, columns: int, rng) -> np.ndarra
     path = waves - waves[reference]
     return path * (size / max(np.linalg.norm(path, axis=1).max(), 1e-12))
 
-def _nuisance(nuisance, n: int, reference: int, seed: int) -> dict[str, np.ndarray]:
+def _nuisance(nuisance, n: int, reference: int, seed: int, side: int) -> dict[str, np.ndarray]:
     "Each nuisance per frame: noise (t), translation (t 2), illumination (t) as a factor"
+    need(nuisance is None or isinstance(nuisance, dict), "synthesize", expected="nuisance as a dict such as {'noise': 2.}", received=repr(nuisance))
     wanted = dict(nuisance or {})
     for name, size in wanted.items():
         choose(name, NUISANCES, where="synthesize", what="nuisance")
-        need(isinstance(size, (int, float, np.number)) and np.isfinite(size) and size >= 0, f"synthesize: nuisance {name!r}", expected="a number of 0 or more", received=repr(size))
+        need(_number(size) and size >= 0, f"synthesize: nuisance {name!r}", expected="a number of 0 or more", received=repr(size))
+    need(wanted.get("translation", 0) <= side / 8, "synthesize: nuisance 'translation'", expected=f"at most an eighth of the frame, {side / 8:g} px", received=wanted.get("translation"))
     need(wanted.get("illumination", 0) < 1, "synthesize: nuisance 'illumination'", expected="a fraction below 1", received=wanted.get("illumination"))
     paths = {name: _wander(n, reference, wanted.get(name, 0.), k, np.random.default_rng([seed, k])) for name, k in (("translation", 2), ("illumination", 1))}
     made = dict(noise=np.full(n, float(wanted.get("noise", 0))), translation=paths["translation"], illumination=1 + paths["illumination"][:, 0])
@@ -228,7 +230,7 @@ def _truth(camera: _Camera, units: dict, n: int, size: int) -> Truth:
     return Truth(**fields, valid=Lazy(camera.valid, n, (size, size), bool, keep_mb=16), landmarks=landmarks,
                  intensity={str(au): camera.course * a for au, a in units.items()}, nuisance=camera.nuisance)
 
-# %% ../../nbs/11_data.synthetic.ipynb #d428206d
+# %% ../../nbs/11_data.synthetic.ipynb #50c5c4d3
 @verb
 def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "B"}: %IOD at apex or a FACS letter; () stays neutral
                *,
@@ -251,7 +253,7 @@ def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "
     course = _course(n, *marks)
     warp = _Warp([_Shape(au, face.unit_landmarks) for au in units], list(units.values()), face)
     warp.field                                         # refuses what folds the skin
-    camera = _Camera(face, warp, course, _nuisance(nuisance, n, marks[0], seed), seed)
+    camera = _Camera(face, warp, course, _nuisance(nuisance, n, marks[0], seed, size), seed)
     name = "+".join(f"{au}={a:g}" for au, a in units.items()) or "neutral"
     key = digest(duration_ms, fps, size, marks, sorted((nuisance or {}).items()), seed)[:6]
     label = Label(onset=marks[0], apex=marks[1], offset=marks[2], aus=tuple(units), subject=f"identity{identity}", database="synthetic",
@@ -259,7 +261,8 @@ def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "
     return Clip(frames=Lazy(camera.frame, n, (size, size, 3), np.uint8), times=np.arange(n) * (1000 / fps), timebase="declared",
                 label=label, iod=face.iod, source=f"synthesize({name})", truth=_truth(camera, units, n, size))
 
-# %% ../../nbs/11_data.synthetic.ipynb #4f58bfa7
+# %% ../../nbs/11_data.synthetic.ipynb #a7fe77ee
+@verb
 def demo() -> Clip:
     "One second of a drawn face: brows lowered a little, and one lip corner pulled"
     return synthesize({"AU4": 1.5, "AU12L": "B"})

@@ -6,9 +6,10 @@
 __all__ = ['METHODS', 'Attribution', 'AttributionError', 'Tap', 'tap', 'target_index', 'find_layer', 'register', 'methods',
            'enlarge', 'attribute']
 
-# %% ../../nbs/60_explain.core.ipynb #f945dc28
+# %% ../../nbs/60_explain.core.ipynb #eb6984d4
 import importlib.util
 import pkgutil
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from ..core import choose, MekitError, need, verb, warn
 from ..data.clip import with_terms
+from ..models.base import check_batch, evaluating
 from ..viz.frames import encode_png, overlay, robust_limit, to_rgb
 from torch import nn
 from torch.nn import functional as F
@@ -69,15 +71,16 @@ def _picture(result: Attribution) -> str:
     picture = f'<figure><img src="data:image/png;base64,{png}" style="max-width:100%"><figcaption>{result.caption(k)} Full colour: {limit:g}.</figcaption></figure>'
     return picture if result.clip is None else with_terms(picture, result.clip.label, result.clip.source)
 
-# %% ../../nbs/60_explain.core.ipynb #f7e5022f
+# %% ../../nbs/60_explain.core.ipynb #bd0189c4
 class AttributionError(MekitError):
     "An explanation that cannot be given; the message says why"
 
 class Tap:
     "What a layer put out, and the slope of a score with respect to it"
-    def __init__(self, name: str): self.name, self.calls, self.out = name, 0, None
+    def __init__(self, name: str): self.name, self.calls, self.out, self.thread = name, 0, None, threading.get_ident()
 
     def __call__(self, module, args, out):
+        if threading.get_ident() != self.thread: return None
         self.calls += 1
         if not (isinstance(out, torch.Tensor) and out.ndim == 4):
             raise AttributionError(f"attribute: expected a layer that gives maps (n c h w), received {tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__} from '{self.name}'. Choose a layer before the maps are flattened.")
@@ -97,14 +100,12 @@ def tap(model: nn.Module,       # put in evaluation mode meanwhile
         name: str = "layer",    # for messages
        ):                       # yields a Tap
     "Listen to a layer; everything is as before when the block ends, also by an exception"
-    modes, listener = [(m, m.training) for m in model.modules()], Tap(name)
-    handle = layer.register_forward_hook(listener)
-    try:
-        model.eval()
-        with torch.inference_mode(False), torch.enable_grad(): yield listener
-    finally:
-        handle.remove()
-        for module, mode in modes: module.training = mode
+    listener = Tap(name)
+    with evaluating(model):
+        handle = layer.register_forward_hook(listener)
+        try:
+            with torch.inference_mode(False), torch.enable_grad(): yield listener
+        finally: handle.remove()
 
 # %% ../../nbs/60_explain.core.ipynb #72f9d26c
 def target_index(model: nn.Module, target: int | str, n_out: int | None = None) -> tuple[int, str]:     # position, name
@@ -160,7 +161,7 @@ def _batch(model, inputs) -> tuple:
         inputs = model.prepare(inputs)
     return inputs.x, inputs.pairs, inputs.shape, inputs.clip, inputs.flow
 
-# %% ../../nbs/60_explain.core.ipynb #7acf606b
+# %% ../../nbs/60_explain.core.ipynb #96552640
 @verb
 def attribute(model: nn.Module,
               inputs,                           # Clip, Inputs, or a tensor (n c h w)
@@ -171,6 +172,8 @@ def attribute(model: nn.Module,
               batch: int = 128,                 # pairs at a time
              ) -> Attribution:
     "Which places the score of `target` depended on, for each pair of frames"
+    need(isinstance(method, str), "attribute", expected="the name of one method", received=repr(method), do=f"There are: {', '.join(methods())}.")
+    check_batch(batch, "attribute")
     compute = METHODS.get(method) or METHODS[choose(method, methods(), where="attribute", what="method")]
     x, pairs, shape, clip, flow = _batch(model, inputs)
     module, name = find_layer(model, layer)
@@ -188,8 +191,4 @@ def attribute(model: nn.Module,
 def _outputs(model, x) -> int | None:
     "How many outputs a model without named classes has"
     if hasattr(model, "classes"): return None
-    modes = [(m, m.training) for m in model.modules()]
-    try:
-        with torch.no_grad(): return model.eval()(x[:1].to(next(iter(model.parameters()), x))).shape[-1]
-    finally:
-        for module, mode in modes: module.training = mode
+    with evaluating(model), torch.no_grad(): return model(x[:1].to(next(iter(model.parameters()), x))).shape[-1]

@@ -11,7 +11,7 @@ from ..core import need
 from .base import MotionModel
 from torch import nn
 
-# %% ../../nbs/41_models.ststnet.ipynb #e4702b4f
+# %% ../../nbs/41_models.ststnet.ipynb #6fb01dd2
 class STSTNet(MotionModel):
     "Shallow triple-stream CNN on (u, v, strain) (Liong et al. 2019), in the form of its released code"
     name, size, cam_layer, channels = "ststnet", 28, "join", 3
@@ -23,6 +23,9 @@ class STSTNet(MotionModel):
                  streams: tuple[int, ...] = (3, 5, 8),   # kernels of each stream
                  dropout: float = .5):
         super().__init__(classes, multilabel=multilabel)
+        kernels = isinstance(streams, (list, tuple)) and len(streams) and all(isinstance(k, int) and not isinstance(k, bool) and k > 0 for k in streams)
+        need(kernels, self.name, expected="streams as numbers of kernels, each 1 or more", received=repr(streams))
+        need(isinstance(dropout, (int, float)) and 0 <= dropout < 1, self.name, expected="dropout from 0 to below 1", received=repr(dropout))
         self.streams = nn.ModuleList(nn.Sequential(
             nn.Conv2d(self.channels, k, 3, padding=2), nn.ReLU(), nn.BatchNorm2d(k),
             nn.MaxPool2d(3, stride=3, padding=1), nn.Dropout(dropout)) for k in streams)

@@ -5,18 +5,19 @@
 # %% auto #0
 __all__ = ['ZOO', 'Entry', 'build', 'load', 'save', 'models']
 
-# %% ../../nbs/49_models.zoo.ipynb #a6dd0ded
+# %% ../../nbs/49_models.zoo.ipynb #874f272c
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from .. import weights as store
-from ..core import check_options, choose, need, verb
+from ..core import check_names, choose, need, verb
 from ..labels import CD6ME_AUS
-from .base import MotionModel, count_parameters
+from .base import class_names, count_parameters, MotionModel
 from .ststnet import STSTNet
 
-# %% ../../nbs/49_models.zoo.ipynb #5f5f325d
+# %% ../../nbs/49_models.zoo.ipynb #0895a13f
 @dataclass(frozen=True)
 class Entry:
     "A model of the zoo"
@@ -35,11 +36,18 @@ def build(name: str,                                # of `models()`
          ) -> MotionModel:
     "A model with random weights"
     entry = ZOO[choose(name, ZOO, where="build", what="model")]
-    check_options(entry.make, options, where=f"build {name!r}")
-    need(classes or (isinstance(n_out, int) and n_out > 0), f"build {name!r}", expected="n_out of 1 or more, or classes", received=f"n_out={n_out!r}")
-    if classes is None: classes = tuple(f"AU{n}" for n in CD6ME_AUS) if n_out == len(CD6ME_AUS) else tuple(f"class {k}" for k in range(n_out))
-    need(n_out in (None, len(classes)), f"build {name!r}", expected=f"n_out={len(classes)}, as many as classes", received=n_out)
-    return entry.make(tuple(classes), **options)
+    of_make = [k for k, p in inspect.signature(entry.make).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    check_names(options, ["n_out", "classes", *of_make], where=f"build {name!r}")
+    return entry.make(_outputs(n_out, classes, f"build {name!r}"), **options)
+
+def _outputs(n_out, classes, where: str) -> tuple[str, ...]:
+    "The names of the outputs, given or by number"
+    whole = isinstance(n_out, int) and not isinstance(n_out, bool) and n_out > 0
+    need(whole or (n_out is None and classes is not None), where, expected="n_out of 1 or more, or classes", received=f"n_out={n_out!r}")
+    if classes is None: return tuple(f"AU{n}" for n in CD6ME_AUS) if n_out == len(CD6ME_AUS) else tuple(f"class {k}" for k in range(n_out))
+    names = class_names(classes, where)
+    need(n_out in (None, len(names)), where, expected=f"n_out={len(names)}, as many as classes", received=n_out)
+    return names
 
 # %% ../../nbs/49_models.zoo.ipynb #a70c4bd4
 @verb
@@ -75,7 +83,8 @@ def save(path,                      # .safetensors
     meta = dict(model=model.name, classes=model.classes, trained_aus=trained, multilabel=model.multilabel, options=options or {})
     return store.save(path, model.state_dict(), (facts or {}) | meta)
 
-# %% ../../nbs/49_models.zoo.ipynb #a1218819
+# %% ../../nbs/49_models.zoo.ipynb #5a2d9acd
+@verb
 def models() -> pd.DataFrame:
     "The zoo as a table"
     rows = [dict(name=name, input=e.reads, parameters=count_parameters(build(name, n_out=12)), fidelity=e.fidelity, checked=e.checked,

@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['bce', 'History', 'fit']
 
-# %% ../../nbs/52_train.loop.ipynb #87dd973e
+# %% ../../nbs/52_train.loop.ipynb #9952c8da
 from dataclasses import dataclass
 
 import torch
-from ..core import need, pick_device
+from ..core import need, pick_device, verb
 from ..models.base import MotionModel
 from torch.nn import functional as F
 
-# %% ../../nbs/52_train.loop.ipynb #8e2060bd
+# %% ../../nbs/52_train.loop.ipynb #fa21398f
 def bce(logits: torch.Tensor,       # n k
         y: torch.Tensor,            # n k: 0, 1 or NaN for unknown
         weight: torch.Tensor,       # k, how much each output counts
@@ -31,12 +31,13 @@ def _checked(model, x, y) -> tuple[torch.Tensor, torch.Tensor]:
         y = y.float()
         good = y.shape == (len(x), k) and bool(((y == 0) | (y == 1) | y.isnan()).all())
         need(good, "fit", expected=f"labels ({len(x)} {k}) of 0, 1 or NaN", received=f"{tuple(y.shape)}", do="For one class a sample build the model with multilabel=False.")
+        need(not bool(y.isnan().all()), "fit", expected="at least one known label", received="NaN everywhere", do="There is nothing to learn from.")
     else:
         good = y.shape == (len(x),) and not y.is_floating_point() and 0 <= int(y.min()) and int(y.max()) < k
         need(good, "fit", expected=f"{len(x)} whole numbers from 0 to {k - 1}", received=f"{tuple(y.shape)} {y.dtype}")
     return x, y
 
-# %% ../../nbs/52_train.loop.ipynb #6c895e2d
+# %% ../../nbs/52_train.loop.ipynb #53f86a63
 @dataclass(frozen=True, eq=False)
 class History:
     "What a training did"
@@ -45,6 +46,7 @@ class History:
 
     def __repr__(self) -> str: return f"History({len(self.loss)} epochs, loss {self.loss[0]:.4f} -> {self.loss[-1]:.4f})" if self.loss else "History(0 epochs)"
 
+@verb
 def fit(model: MotionModel,         # changed in place
         x,                          # n c h w
         y,                          # (n classes) of 0, 1, NaN; or (n) class numbers
