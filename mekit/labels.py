@@ -32,14 +32,14 @@ _UPPER = """
 46 | Wink                  | orbicularis oculi | upper_lid* eye* | one upper lid down
 """
 
-# %% ../nbs/01_labels.ipynb #8d2d85f6
+# %% ../nbs/01_labels.ipynb #29092061
 _MIDDLE = """
 8  | Lips towards each other | orbicularis oris | upper_lip lower_lip | lips together, jaw open
 10 | Upper lip raiser      | levator labii superioris | upper_lip nasolabial* | upper lip up, fold deepened
 11 | Nasolabial deepener   | zygomaticus minor | nasolabial* | upper part of the fold out and up
 12 | Lip corner puller     | zygomaticus major | mouth_corner* nasolabial* cheek* | lip corners up and out
 13 | Sharp lip puller      | levator anguli oris (caninus) | mouth_corner* cheek* | lip corners sharply up, cheeks puffed
-14 | Dimpler               | buccinator | mouth_corner* | lip corners tightened and drawn in, to the teeth
+14 | Dimpler               | buccinator | mouth_corner* | lip corners tightened and drawn into the face, to the teeth; seen from the front a little outwards
 15 | Lip corner depressor  | depressor anguli oris (triangularis) | mouth_corner* chin | lip corners down
 16 | Lower lip depressor   | depressor labii inferioris | lower_lip chin | lower lip down
 17 | Chin raiser           | mentalis | chin lower_lip | chin boss and lower lip up

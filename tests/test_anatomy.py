@@ -174,7 +174,7 @@ def test_mediapipe_points_sit_right_on_a_real_face(video, landmarker):
     assert left_over[17:].max() < .16 and np.median(left_over[17:]) < .06 and left_over[:17].max() < .3
     for ring in (slice(36, 42), slice(42, 48), slice(48, 60)): assert turning(points[ring]), f"points {ring} out of order"
     assert (np.diff(points[60:65, 0]) > 0).all() and (np.diff(points[[64, 65, 66, 67, 60], 0]) < 0).all(), "inner lips of a closed mouth: there and back"
-    assert (np.diff(points[:17, 0]) > 0).all() and (np.diff(points[17:27, 0]) > 0).all() and (np.diff(points[27:31, 1]) > 0).all() and (np.diff(points[31:36, 0]) > 0).all()
+    assert (np.diff(points[:9, 1]) > 0).all() and (np.diff(points[8:17, 1]) < 0).all() and (np.diff(points[17:27, 0]) > 0).all() and (np.diff(points[27:31, 1]) > 0).all() and (np.diff(points[31:36, 0]) > 0).all()
     brow, skin = (frame[region_mask(n, points, frame.shape[:2])].mean() for n in ("brow_inner_L", "cheek_L"))
     lips = frame[fill(points[48:60], frame.shape[:2])].mean(0); cheek = frame[region_mask("cheek_R", points, frame.shape[:2])].mean(0)
     assert brow < skin - 10, "the brow is darker than the cheek"
