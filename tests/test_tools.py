@@ -65,7 +65,7 @@ def secrets():
     clip = synthesize({"AU4": 2.}, duration_ms=300, fps=100., size=96)
     clip, model = clip.replace(label=replace(clip.label, terms=Terms("private"))), load("ststnet")
     sheet, bench = figure(clip, rows=("frame",)), workbench(model, clip)
-    return dict(clip=clip, attribution=attribute(model, clip, "AU4"), scrubber=scrub(clip, "frame"), workbench=bench, still=bench.preview(), figure=sheet, matplotlib=sheet.figure)
+    return dict(clip=clip, attribution=attribute(model, clip, "AU4"), scrubber=scrub(clip, "frame"), preview=scrub(clip, "frame").preview(), workbench=bench, still=bench.preview(), figure=sheet, matplotlib=sheet.figure)
 
 
 def as_output(thing):
@@ -77,7 +77,7 @@ def as_output(thing):
 
 
 @pytest.mark.parametrize("mode", ["", "page"])
-@pytest.mark.parametrize("name", ["clip", "attribution", "scrubber", "workbench", "still", "figure", "matplotlib"])
+@pytest.mark.parametrize("name", ["clip", "attribution", "scrubber", "workbench", "still", "preview", "figure", "matplotlib"])
 def test_no_private_face_is_saved_published_or_exported(secrets, name, mode, tmp_path, monkeypatch):
     monkeypatch.setenv("MEKIT_WIDGETS", mode)
     thing = secrets[name]

@@ -244,12 +244,12 @@ def _layout(width: float, n_kinds: int, columns, aspect: float, keyed: bool, foo
          do="Show fewer frames or kinds, or use width_mm=178.")
     return best
 
-# %% ../../nbs/70_figures.motion.ipynb #226d31c8
+# %% ../../nbs/70_figures.motion.ipynb #3bd60688
 UNITS = {"flow": "px", "quiver": "px", "strain": "%", "difference": "levels", "cam": "no unit"}
 
 def _ticks(low: float, high: float, scale: float, radius: bool) -> tuple[list, list]:
-    "Positions and labels of a key's ends and, where it is signed, its zero; of a wheel, centre and rim"
-    at = [0., high] if radius or low == 0 else [low, 0., high]
+    "Positions and labels of a key's ends and, where it is signed, its zero; of a wheel, its rim"
+    at = [high] if radius else [0., high] if low == 0 else [low, 0., high]
     return at, [(f"{v * scale:.2g}" if abs(v * scale) < 100 else f"{v * scale:.0f}").replace("-", "\N{MINUS SIGN}") for v in at]
 
 def _key_picture(kind: str, limit: float) -> np.ndarray:
@@ -265,13 +265,11 @@ def _axis(ax, low: float, high: float, percent: float | None, turned: bool, radi
     style = dict(length=0 if radius else 1.5, width=.4, pad=1, labelsize=7)
     own = ax.xaxis if turned else ax.yaxis
     own.set_ticks(at, labels=labels); own.set_tick_params(**style)
-    if turned and radius: own.get_ticklabels()[0].set_ha("right")
     if percent is None: return
     other = ax.secondary_xaxis("top") if turned else ax.secondary_yaxis("right")
     second = other.xaxis if turned else other.yaxis
     second.set_ticks(at, labels=_ticks(low, high, percent, radius)[1])
     other.tick_params(**style)
-    if turned and radius: second.get_ticklabels()[0].set_ha("right")
     other.spines[:].set_visible(False)
 
 # %% ../../nbs/70_figures.motion.ipynb #d3ff336b

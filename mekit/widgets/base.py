@@ -83,7 +83,7 @@ def _refusal(widget) -> str | None:
     try: widget.allow_writing("a saved output")
     except MekitError as why: return str(why)
 
-# %% ../../nbs/80_widgets.base.ipynb #dba129a7
+# %% ../../nbs/80_widgets.base.ipynb #420b0c80
 class MekitWidget(AnyWidget):
     "A widget that is also a page and a picture"
     title = "mekit"
@@ -96,7 +96,8 @@ class MekitWidget(AnyWidget):
         "A still picture of what the widget shows"
         image = self.picture()
         need(image is not None, f"{type(self).__name__}.preview", expected="a still picture", received="none")
-        return Image(data=cv2.imencode(".png", image[..., ::-1])[1].tobytes(), format="png")
+        terms = "private" if _refusal(self) else "publishable"
+        return Image(data=cv2.imencode(".png", image[..., ::-1])[1].tobytes(), format="png", metadata={"mekit": {"terms": terms}})
 
     def page(self) -> str:
         "This widget as HTML that needs neither kernel nor network"
