@@ -80,7 +80,7 @@ def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
     return dataclasses.replace(truth, reference=reference)
 
-# %% ../../nbs/10_data.clip.ipynb #35704d8c
+# %% ../../nbs/10_data.clip.ipynb #742badb9
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -112,18 +112,14 @@ class Clip:
     fps = property(lambda self: None if self.times is None or len(self) < 2 else _rate(self.times), doc="Frames a second; None where time is unknown")
     def digest(self) -> str: return digest(*(digest(np.asarray(f)) for f in self.frames), *([] if self.times is None else [self.times]))
     def timing_note(self) -> str | None: return timing_note(self)
-    def replace(self, **changes) -> "Clip":
-        "The clip with some of its fields changed, checked again"
-        check_names(changes, [f.name for f in dataclasses.fields(self)], where="replace")
-        return dataclasses.replace(self, **changes)
-
+    def replace(self, **changes) -> "Clip": return _changed(self, changes)
     @verb
     def mark(self, *, onset=..., apex=..., offset=...) -> "Clip":
         "The clip with these marks (positions in the clip; None removes one; not given: as before)"
         given = {k: v if v is None else _index(v, f"mark {k}") for k, v in dict(onset=onset, apex=apex, offset=offset).items() if v is not ...}
         return self.replace(label=dataclasses.replace(self.label, **given))
 
-# %% ../../nbs/10_data.clip.ipynb #40eec640
+# %% ../../nbs/10_data.clip.ipynb #0a94a32b
 def _rate(times: np.ndarray) -> float:
     "Frames a second: the mean of those intervals that differ from the median by a millisecond or less"
     steps = np.diff(times)
@@ -134,6 +130,11 @@ def _index(value, where: str) -> int:
     whole = isinstance(value, (int, np.integer)) or (isinstance(value, (float, np.floating)) and float(value).is_integer())
     need(whole and not isinstance(value, (bool, np.bool_)), where, expected="a whole number", received=repr(value))
     return int(value)
+
+def _changed(clip: Clip, changes: dict) -> Clip:
+    "The clip with some of its fields changed, checked again"
+    check_names(changes, [f.name for f in dataclasses.fields(clip)], where="replace")
+    return dataclasses.replace(clip, **changes)
 
 def _line(clip: Clip) -> str:
     "The clip in one line"
@@ -507,7 +508,7 @@ def _stream(container, stream, counted: bool):
     frames = (f for p in _packets(container, stream) for f in _decoded(p) or [])
     yield from enumerate(frames) if counted else ((_stamp(f), f) for f in frames if _stamp(f) is not None)
 
-# %% ../../nbs/10_data.clip.ipynb #0f25004e
+# %% ../../nbs/10_data.clip.ipynb #5ec1cc9c
 class _Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: _Index, turn: int):
@@ -516,9 +517,7 @@ class _Video:
         self.container = self.ahead = self.last = None
         self.recent = _Recent(index.sums)
 
-    def __getstate__(self): return self.path, self.index, self.turn     # a copy opens the file anew
-    def __setstate__(self, state): self.__init__(*state)
-
+    def __reduce__(self): return _Video, (self.path, self.index, self.turn)     # a copy opens the file anew
     def frame(self, i: int) -> np.ndarray:
         "h w 3 uint8, upright"
         want = self.index.stamps[i]
