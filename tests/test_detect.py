@@ -165,7 +165,8 @@ def test_the_ratio_is_that_of_the_canonical_face():
 
 @pytest.mark.parametrize("call, message", [
     (lambda c: crop_face(c, size=4), "16 to 4096"),
-    (lambda c: crop_face(c, margin=float("nan")), "margin"),
+    (lambda c: crop_face(c, margin=float("nan")), "margin"), (lambda c: crop_face(c, margin="x"), "margin"), (lambda c: crop_face(None), "a Clip, received NoneType"),
+    (lambda c: detect(c, frames="a"), "frames as whole numbers"), (lambda c: detect(c, frames=[.5]), "frames as whole numbers"), (lambda c: detect(c, frames=[True]), "frames as whole numbers"),
     (lambda c: detect(c, frames=[200]), "0 to 199"),
     (lambda c: detect(c.frames[0]), "t h w 3"),
     (lambda c: detect(np.full((1, 9, 9, 3), np.nan)), "0 to 1"),

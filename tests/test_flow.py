@@ -106,7 +106,7 @@ def test_on_a_drawn_face_with_known_motion():
     (lambda f: flow((f[0], f[1][:50])), "one size"),
     (lambda f: flow((f[0] * np.nan, f[1] * 1.)), "finite pixels"),
     (lambda f: flow((f[0] - 300., f[1] * 1.)), "0 to 1 or 0 to 255"),
-    (lambda f: flow(f[:0]), "at least one frame"),
+    (lambda f: flow(f[:0]), "at least one frame"), (lambda f: flow(None), "a Clip, frames.*NoneType"), (lambda f: flow(5), "a Clip, frames"), (lambda f: flow("clip.mp4"), "read_clip"),
     (lambda f: flow(f[0]), r"\(h w\) or \(h w 3\)"),
     (lambda f: flow(f[:1], pairs="next"), "two frames or more"),
     (lambda f: flow(f[:, :40, :40]), "48 pixels or more"),

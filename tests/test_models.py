@@ -105,6 +105,7 @@ def test_table(): assert models().loc["ststnet"].to_dict() | {"input": "", "chec
     (lambda: STSTNet("AU4"), MekitError, "classes as a list"), (lambda: STSTNet(("a", "a")), MekitError, "each class once"),
     (lambda: build("ststnet", n_out=2, streams=(0,)), MekitError, "streams as numbers"), (lambda: build("ststnet", n_out=2, streams=()), MekitError, "streams as numbers"),
     (lambda: build("ststnet", n_out=2, streams=3), MekitError, "streams as numbers"), (lambda: build("ststnet", n_out=2, dropout=1.5), MekitError, "dropout from 0"),
+    (lambda: load("ststnet", 3), MekitError, "short name or a path"), (lambda: load("ststnet", None), MekitError, "short name or a path"),
     (lambda: load("ststnet", "demos"), MekitError, "Did you mean 'demo'"),
     (lambda: load("ststnet", "no.safetensors"), MekitError, "existing file"),
 ])

@@ -96,7 +96,7 @@ def _face(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:     # h w 3 uint8
     box = hits[np.argmax(hits[:, 2])] / scale
     return box, _eyes(grey, box)
 
-# %% ../../nbs/20_face.detect.ipynb #486bac82
+# %% ../../nbs/20_face.detect.ipynb #a5fa6648
 @verb
 def detect(clip_or_frames,     # a Clip, or t h w 3 uint8
            *,
@@ -107,6 +107,7 @@ def detect(clip_or_frames,     # a Clip, or t h w 3 uint8
     shape = np.shape(pictures) if not hasattr(pictures, "shape") else pictures.shape
     need(len(shape) == 3 and shape[-1] > 4 or len(shape) == 4 and shape[-1] == 3, "detect", expected="a Clip or an array t h w 3 (or t h w, grey)", received=f"shape {tuple(shape)}", do="One picture is picture[None].")
     n = len(pictures)
+    need(frames is None or np.asarray(frames).dtype.kind in "iu", "detect", expected="frames as whole numbers", received=repr(frames))
     at = range(n) if frames is None else [int(i) for i in np.atleast_1d(frames)]
     need(all(-n <= i < n for i in at), "detect", expected=f"frames from 0 to {n - 1}", received=list(at)[:6])
     rows = [_face(_as_bytes(pictures[i])) for i in at]
@@ -184,7 +185,7 @@ def _first_face(clip: Clip) -> Detection | None:
             return found
     return None
 
-# %% ../../nbs/20_face.detect.ipynb #d547e453
+# %% ../../nbs/20_face.detect.ipynb #83b7bf12
 @verb
 def crop_face(clip: Clip,
               *,
@@ -193,7 +194,8 @@ def crop_face(clip: Clip,
              ) -> Clip:                 # the clip itself, with a warning, where no face was found
     "The same window around the face in every frame, found on the onset frame"
     need(isinstance(size, (int, np.integer)) and 16 <= size <= 4096, "crop_face", expected="a size from 16 to 4096 pixels", received=repr(size))
-    need(np.isfinite(margin) and .5 <= margin <= 4, "crop_face", expected="a margin from 0.5 to 4", received=repr(margin))
+    need(isinstance(clip, Clip), "crop_face", expected="a Clip", received=type(clip).__name__, do="Open the file or array with read_clip.")
+    need(isinstance(margin, (int, float, np.number)) and .5 <= margin <= 4, "crop_face", expected="a margin from 0.5 to 4", received=repr(margin))
     found = _first_face(clip)
     if found is None:
         warn(f"crop_face: no frontal face found in {clip.source or 'the clip'}; it is given back as it was")

@@ -49,13 +49,14 @@ def _outputs(n_out, classes, where: str) -> tuple[str, ...]:
     need(n_out in (None, len(names)), where, expected=f"n_out={len(names)}, as many as classes", received=n_out)
     return names
 
-# %% ../../nbs/49_models.zoo.ipynb #a70c4bd4
+# %% ../../nbs/49_models.zoo.ipynb #1ace91de
 @verb
 def load(name: str,                 # of `models()`
          weights="demo",            # short name, or a path
         ) -> MotionModel:           # in evaluation mode; `.meta` holds the facts
     "A model with trained weights"
     choose(name, ZOO, where="load", what="model")
+    need(isinstance(weights, (str, Path)), f"load {name!r}", expected="weights as a short name or a path", received=repr(weights))
     tensors, meta = store.load(weights if Path(weights).suffix else _short(name, weights))
     where = f"load {name!r} {weights}"
     need(meta.get("model") == name and meta.get("classes"), where, expected=f"facts that name the model {name!r} and its classes", received=f"{ {k: meta.get(k) for k in ('model', 'classes')} }", do="Write such files with mekit.models.zoo.save.")

@@ -126,10 +126,11 @@ def farneback(a: np.ndarray,          # h w, grey 0 to 255
 
 for _method in (dis, farneback): register(_method.__name__, _method)
 
-# %% ../../nbs/30_motion.flow.ipynb #77827195
+# %% ../../nbs/30_motion.flow.ipynb #a511ff8b
 def _open(source) -> tuple:
     "Frames (a sequence), label or None, inter-ocular distance or None"
     if hasattr(source, "frames"): return source.frames, source.label, source.iod
+    need(hasattr(source, "__len__") and not isinstance(source, (str, dict)), "flow", expected="a Clip, frames (t h w [3]) or a pair (a, b)", received=type(source).__name__, do="Open a file with read_clip.")
     need(len(source) > 0, "flow", expected="at least one frame", received="none")
     shapes = {np.shape(f) for f in source}
     need(len(shapes) == 1, "flow", expected="frames of one size", received=" and ".join(map(str, sorted(shapes))), do="Resize them first.")
