@@ -82,6 +82,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'mekit.data.clip._damaged': ('data.clip.html#_damaged', 'mekit/data/clip.py'),
                                  'mekit.data.clip._declared': ('data.clip.html#_declared', 'mekit/data/clip.py'),
                                  'mekit.data.clip._decoded': ('data.clip.html#_decoded', 'mekit/data/clip.py'),
+                                 'mekit.data.clip._doubtful': ('data.clip.html#_doubtful', 'mekit/data/clip.py'),
                                  'mekit.data.clip._ends_right': ('data.clip.html#_ends_right', 'mekit/data/clip.py'),
                                  'mekit.data.clip._found': ('data.clip.html#_found', 'mekit/data/clip.py'),
                                  'mekit.data.clip._from_array': ('data.clip.html#_from_array', 'mekit/data/clip.py'),

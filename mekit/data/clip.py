@@ -420,7 +420,7 @@ def _ranges(numbers: list[int]) -> str:
     runs = np.split(np.asarray(numbers), np.flatnonzero(np.diff(numbers) != 1) + 1)
     return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)
 
-# %% ../../nbs/10_data.clip.ipynb #fad1d034
+# %% ../../nbs/10_data.clip.ipynb #e2124c47
 @dataclass(frozen=True)
 class _Index:
     "Which picture is frame i"
@@ -430,6 +430,7 @@ class _Index:
     keys: list              # sorted stamps of the key frames; empty: reach frames by counting from the beginning
     sums: dict              # stamp -> checksum
     counted: bool           # stamps are positions
+    damaged: bool           # something had to be left out
 
 def _index_of(scan: _Scan, path) -> _Index:
     "Number the pictures of a scanned video; what is unsound is left out with a warning"
@@ -445,20 +446,20 @@ def _index_of(scan: _Scan, path) -> _Index:
     need(bool(sound.any()), where, expected="a video with sound pictures", received=f"{len(everything)} pictures, all damaged")
     times = (everything - everything[0]) * float(scan.tick * 1000)
     numbers = _places(times) if bad else np.arange(len(times))
-    _say_left_out(scan, numbers, times, sound, where)
+    damaged = _say_left_out(scan, numbers, times, sound, where)
     keys = sorted(p[0] for p in scan.packets if p[1] and p[0] is not None)
-    return _Index(everything[sound].tolist(), numbers[sound], times[sound], keys, {s: c for s, c, _ in scan.shown}, False)
+    return _Index(everything[sound].tolist(), numbers[sound], times[sound], keys, {s: c for s, c, _ in scan.shown}, False, damaged)
 
-# %% ../../nbs/10_data.clip.ipynb #b72eeffd
+# %% ../../nbs/10_data.clip.ipynb #7a48f862
 def _counted(scan: _Scan, where: str) -> _Index:
     "The index of a file whose time stamps are missing or repeat: pictures by position, no times"
     broken = next((i for i, s in enumerate(scan.shown) if s[2]), len(scan.shown))
     need(broken > 0, where, expected="a video with sound pictures", received="damage from the first picture on")
     if broken < len(scan.shown): warn(f"{where}: frames {broken} to {len(scan.shown) - 1} come after damaged data and are left out.")
     warn(f"{where}: the file's time stamps are missing or repeat; times are unknown. Give fps= if you know the frame rate.")
-    return _Index(list(range(broken)), np.arange(broken), None, [], {i: s[1] for i, s in enumerate(scan.shown)}, True)
+    return _Index(list(range(broken)), np.arange(broken), None, [], {i: s[1] for i, s in enumerate(scan.shown)}, True, broken < len(scan.shown))
 
-# %% ../../nbs/10_data.clip.ipynb #b4d5978d
+# %% ../../nbs/10_data.clip.ipynb #a7bdb663
 def _places(times: np.ndarray) -> np.ndarray:
     "Frame numbers of a damaged video: by time where its rate is constant, so that lost pictures leave a gap; else by counting"
     count = np.arange(len(times))
@@ -466,8 +467,8 @@ def _places(times: np.ndarray) -> np.ndarray:
     at = times * _rate(times) / 1000
     return np.rint(at).astype(int) if np.abs(at - np.rint(at)).max() < .25 and (np.diff(np.rint(at)) > 0).all() else count
 
-def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np.ndarray, where: str) -> None:
-    "Name the frames that are damaged or missing; point at jumps of the time stamps"
+def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np.ndarray, where: str) -> bool:
+    "Name the frames that are damaged or missing, and say whether there are any; point at jumps of the time stamps"
     n, step = int(numbers[-1]) + 1, 1000 / _rate(times) if len(times) > 1 else np.inf
     missing = max(0, scan.promised - len(scan.packets) - (n - len(numbers))) if scan.promised else max(0, round(scan.silent * 1000 / step) - 1)
     if missing == 1 and not scan.promised: missing = 0
@@ -479,8 +480,9 @@ def _say_left_out(scan: _Scan, numbers: np.ndarray, times: np.ndarray, sound: np
     if not out and 0 < len(jumps) <= .02 * len(times) and np.mean(np.abs(steps - step) <= 1.001) > .95:
         warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({steps[jumps[0]]:.0f} ms instead of {step:.0f}): "
              "the camera or the file has lost pictures there.")
+    return bool(out)
 
-# %% ../../nbs/10_data.clip.ipynb #5339aacb
+# %% ../../nbs/10_data.clip.ipynb #9f32bd52
 class _Recent:
     "The last few pictures, as decoded: going backwards costs one seek for many frames"
     def __init__(self, sums: dict, limit: float = 16e6): self.sums, self.limit, self.held = sums, limit, OrderedDict()
@@ -503,12 +505,18 @@ def _starts(index: _Index, place: dict, last, want: int) -> list:
     near = last is not None and last < want and (not keys or keys[0] <= last or place[want] - place.get(last, -9) <= 8)
     return ["here"] * near + keys + ["beginning"]
 
+def _doubtful(frame, index: _Index, where: str):
+    "In a damaged file a picture may look different each time it is decoded: give it, and say so"
+    if frame is None or not index.damaged: return None
+    warn(f"{where} decodes differently each time: it is damaged too, although the file does not say so.")
+    return frame
+
 def _stream(container, stream, counted: bool):
     "(stamp, frame) of every picture from here on"
     frames = (f for p in _packets(container, stream) for f in _decoded(p) or [])
     yield from enumerate(frames) if counted else ((_stamp(f), f) for f in frames if _stamp(f) is not None)
 
-# %% ../../nbs/10_data.clip.ipynb #5ec1cc9c
+# %% ../../nbs/10_data.clip.ipynb #fea5554f
 class _Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: _Index, turn: int):
@@ -523,6 +531,7 @@ class _Video:
         want = self.index.stamps[i]
         with self.lock:
             frame = self.recent.sound(want) or next(filter(None, (self._walk(want, start) for start in _starts(self.index, self.place, self.last, want))), None)
+            frame = frame or _doubtful(self.recent.held.get(want), self.index, f"{self.path}: frame {self.index.numbers[i]}")
             if frame is not None: return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turn))
         raise MekitError(f"{self.path}: frame {self.index.numbers[i]} was there when the file was opened and does not decode now. Has the file changed? Read it again.")
 
@@ -530,8 +539,8 @@ class _Video:
         "Decode from `start` until the picture stamped `want`; None if it does not come (damage can delay it by a few) or looks different"
         if start != "here": self._go(start)
         beyond = 0
-        for stamp, frame in self.ahead:
-            self.last = stamp
+        for self.last, frame in self.ahead:
+            stamp = self.last
             self.recent.keep(stamp, frame)
             if stamp == want: return self.recent.sound(want)
             beyond += stamp > want
