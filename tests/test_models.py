@@ -92,7 +92,7 @@ def test_save_and_load(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), back.state_dict().values()))
 
 
-def test_table(): assert models().loc["ststnet"].to_dict() | {"input": "", "checked": ""} == dict(input="", parameters=5292, fidelity="exact (released code)", checked="", weights="demo")
+def test_table(): assert models().loc["ststnet"].to_dict() | {"input": "", "checked": ""} == dict(input="", parameters=5292, fidelity="structure exact (released code); input ours", checked="", weights="demo")
 
 
 @pytest.mark.parametrize("call, kind, message", [

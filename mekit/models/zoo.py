@@ -17,7 +17,7 @@ from ..labels import CD6ME_AUS
 from .base import class_names, count_parameters, MotionModel
 from .ststnet import STSTNet
 
-# %% ../../nbs/49_models.zoo.ipynb #0895a13f
+# %% ../../nbs/49_models.zoo.ipynb #78e85bce
 @dataclass(frozen=True)
 class Entry:
     "A model of the zoo"
@@ -26,7 +26,7 @@ class Entry:
     fidelity: str       # 'exact' or 'inspired by'
     checked: str        # how that is known
 
-ZOO = {"ststnet": Entry(STSTNet, "u, v, strain; 28 x 28; onset to t", "exact (released code)", "1,683 parameters at 3 outputs, 5,292 at 12; maps of 10 x 10")}
+ZOO = {"ststnet": Entry(STSTNet, "u, v, strain; 28 x 28; onset to t", "structure exact (released code); input ours", "1,683 parameters at 3 outputs, 5,292 at 12; maps of 10 x 10")}
 
 def build(name: str,                                # of `models()`
           *,
