@@ -88,7 +88,7 @@ export const viewOf = (w, h, zoom, cx, cy) => {
 };
 
 // Whole multiples or simple fractions of the frame: as many panes in a row as stay legible, then as large as fits.
-export const layout = (width, panes, w, h, gap = 14, least = 170, tallest = 460) => {
+export const layout = (width, panes, w, h, gap = 14, least = 160, tallest = 460) => {
   const sizes = [4, 3, 2, 1, 7 / 8, 3 / 4, 5 / 8, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
   for (let columns = panes; columns >= 1; columns--) {
     const room = (width - gap * (columns - 1)) / columns;
