@@ -24,7 +24,7 @@ from mekit.widgets.workbench_panel import workbench
 
 sys.path.insert(0, str(ROOT / "tools"))
 from notebooks import clean, is_private  # noqa: E402
-from page import LEFT_OUT, to_html  # noqa: E402
+from page import LEFT_OUT, to_html, write_page  # noqa: E402
 
 
 def shown(html: str):
@@ -113,3 +113,10 @@ def test_the_banner_is_on_every_private_picture(secrets):
     for name in ("clip", "attribution", "figure", "matplotlib"):
         shown = as_output(secrets[name]).data["text/html"]
         assert 'data-terms="private"' in shown and "private: shown to you only" in shown
+
+
+def test_a_failing_cell_ends_the_page_in_one_line_and_leaves_nothing(tmp_path):
+    nbformat.write(new_notebook(cells=[new_code_cell("raise ValueError('no such clip')")]), tmp_path / "broken.ipynb")
+    with pytest.raises(SystemExit, match="^broken.ipynb: ValueError: no such clip$"):
+        write_page(tmp_path / "broken.ipynb", tmp_path / "page.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["broken.ipynb"]

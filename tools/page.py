@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_output
 
@@ -39,10 +40,18 @@ def to_html(nb: nbformat.NotebookNode, title: str) -> str:
     return html
 
 
-def write_page(source: Path, target: Path) -> None:
-    "Run `source` and write `target` whole or not at all"
+def ran(source: Path) -> nbformat.NotebookNode:
+    "The notebook after a run in which widgets show themselves as pages; a cell's error ends it in one line"
+    try:
+        return run(source, MEKIT_WIDGETS="page")
+    except CellExecutionError as error:
+        sys.exit(f"{source.name}: {error.ename}: {error.evalue}")
+
+
+def write_page(source: Path, target: Path, live: bool = True) -> None:
+    "Write `target` whole or not at all; with `live` the notebook is run, else its saved outputs are shown"
     start = time.perf_counter()
-    html = to_html(run(source, MEKIT_WIDGETS="page"), source.stem)
+    html = to_html(ran(source) if live else nbformat.read(source, 4), source.stem)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".html.tmp")
     temporary.write_text(html, encoding="utf-8")
@@ -53,7 +62,7 @@ def write_page(source: Path, target: Path) -> None:
 if __name__ == "__main__":
     source, target = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     if source.is_dir():
-        for path in notebooks(source):
-            write_page(path, target / path.relative_to(source).with_suffix(".html"))
+        for path in notebooks(source):      # library notebooks keep the outputs they were saved with; the others scrub
+            write_page(path, target / path.relative_to(source).with_suffix(".html"), live=not path.name[0].isdigit() or path.parent != source)
     else:
         write_page(source, target)
