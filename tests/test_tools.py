@@ -1,4 +1,5 @@
 "The scripts behind the Makefile: what they keep of a notebook, and what they refuse to publish"
+import os
 import sys
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from mekit.widgets.scrubber import scrub
 from mekit.widgets.workbench_panel import workbench
 
 sys.path.insert(0, str(ROOT / "tools"))
-from notebooks import clean, is_private  # noqa: E402
+from notebooks import clean, is_private, run  # noqa: E402
 from page import LEFT_OUT, to_html, write_page  # noqa: E402
 
 
@@ -120,3 +121,10 @@ def test_a_failing_cell_ends_the_page_in_one_line_and_leaves_nothing(tmp_path):
     with pytest.raises(SystemExit, match="^broken.ipynb: ValueError: no such clip$"):
         write_page(tmp_path / "broken.ipynb", tmp_path / "page.html")
     assert [p.name for p in tmp_path.iterdir()] == ["broken.ipynb"]
+
+
+def test_a_run_tells_the_kernel_and_nobody_else(tmp_path):
+    nbformat.write(new_notebook(cells=[new_code_cell("import os; print(os.environ['MEKIT_WIDGETS'], os.environ['PLOTLY_RENDERER'])")]), tmp_path / "told.ipynb")
+    before = dict(os.environ)
+    assert run(tmp_path / "told.ipynb", MEKIT_WIDGETS="page").cells[0].outputs[0].text == "page plotly_mimetype\n"
+    assert dict(os.environ) == before

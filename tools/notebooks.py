@@ -19,13 +19,12 @@ def notebooks(folder: Path = NBS) -> list[Path]:
 
 
 def run(path: Path, **environment: str) -> nbformat.NotebookNode:
-    "Execute a notebook where it stands, in a fresh kernel of this very Python; the file is left alone"
+    "Execute a notebook where it stands, in a fresh kernel of this very Python; the file and this process's environment are left alone"
     nb = nbformat.read(path, 4)
-    os.environ.update({"PLOTLY_RENDERER": "plotly_mimetype", **environment})
     client = nbclient.NotebookClient(nb, timeout=600, kernel_name="python3", store_widget_state=False, resources={"metadata": {"path": str(path.parent)}})
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable
-    return client.execute()
+    return client.execute(env={**os.environ, "PLOTLY_RENDERER": "plotly_mimetype", **environment})
 
 
 def clean(nb: nbformat.NotebookNode) -> nbformat.NotebookNode:
