@@ -596,6 +596,16 @@ def test_marks_that_are_refused(clip, marks, message):
         clip.mark(**marks)
 
 
+def test_an_alignment_is_cut_with_the_clip_and_shown(clip):
+    class Moved(list):
+        note = "residual 0.1 px"
+
+        def __getitem__(self, at): return Moved(list.__getitem__(self, at))
+    aligned = clip.replace(alignment=Moved(range(20)))
+    assert list(aligned[3:12:2].alignment) == [3, 5, 7, 9, 11] and repr(aligned).endswith("array, aligned, residual 0.1 px)")
+    assert repr(clip.replace(alignment=[0] * 20)).endswith("array, aligned)") and clip[2:].alignment is None
+
+
 def test_marking(clip):
     assert clip.mark(apex=np.int64(10)).label.apex == 10 and clip.mark(apex=10.).label.apex == 10 and clip.label.apex == 9
     assert clip.mark(apex=None).label == dataclasses.replace(clip.label, apex=None)

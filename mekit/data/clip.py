@@ -80,7 +80,7 @@ def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
     return dataclasses.replace(truth, reference=reference)
 
-# %% ../../nbs/10_data.clip.ipynb #742badb9
+# %% ../../nbs/10_data.clip.ipynb #891e174f
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -92,6 +92,7 @@ class Clip:
     iod: float | None = None        # distance of the outer eye corners, pixels
     source: str = ""                # file, folder, or how it was made
     truth: Truth | None = None      # what a synthetic clip knows
+    alignment: object = None        # how the frames were moved onto each other (mekit.face.align); sliced with the clip
 
     def __post_init__(self):
         n, where, put = len(_checked_frames(self.frames, "Clip")), f"Clip {self.source}".rstrip(), object.__setattr__
@@ -119,7 +120,7 @@ class Clip:
         given = {k: v if v is None else _index(v, f"mark {k}") for k, v in dict(onset=onset, apex=apex, offset=offset).items() if v is not ...}
         return self.replace(label=dataclasses.replace(self.label, **given))
 
-# %% ../../nbs/10_data.clip.ipynb #0a94a32b
+# %% ../../nbs/10_data.clip.ipynb #0db5bb11
 def _rate(times: np.ndarray) -> float:
     "Frames a second: the mean of those intervals that differ from the median by a millisecond or less"
     steps = np.diff(times)
@@ -140,9 +141,10 @@ def _line(clip: Clip) -> str:
     "The clip in one line"
     rate = "time unknown" if clip.times is None else f"{clip.fps:.4g} fps ({clip.timebase})" if len(clip) > 1 else clip.timebase
     marks = ", ".join(f"{k} {getattr(clip.label, k)}" for k in ("onset", "apex", "offset") if getattr(clip.label, k) is not None)
-    return f"Clip({len(clip)} frames of {clip.shape[0]} x {clip.shape[1]}, {rate}{', ' + marks if marks else ''}{', ' + clip.title if clip.source else ''})"
+    note = "" if clip.alignment is None else ", ".join(filter(None, (", aligned", getattr(clip.alignment, "note", ""))))
+    return f"Clip({len(clip)} frames of {clip.shape[0]} x {clip.shape[1]}, {rate}{', ' + marks if marks else ''}{', ' + clip.title if clip.source else ''}{note})"
 
-# %% ../../nbs/10_data.clip.ipynb #05b6a0c1
+# %% ../../nbs/10_data.clip.ipynb #6b797281
 def cut(clip: Clip,
         at: slice,      # positions in the clip; steps forwards only
        ) -> Clip:
@@ -157,7 +159,8 @@ def cut(clip: Clip,
         warn(f"clip[{kept.start}:{kept.stop}]: the truth of this clip is measured from frame {truth.reference}, which is cut off; the piece has no truth.")
         truth = None
     return clip.replace(frames=clip.frames[at], times=None if clip.times is None else clip.times[at], numbers=clip.numbers[at],
-                        label=dataclasses.replace(clip.label, **marks), truth=None if truth is None else truth[at])
+                        label=dataclasses.replace(clip.label, **marks), truth=None if truth is None else truth[at],
+                        alignment=None if clip.alignment is None else clip.alignment[at])
 
 # %% ../../nbs/10_data.clip.ipynb #5c9eb2bf
 MICRO_FPS = 60      # slower recordings bear a note
