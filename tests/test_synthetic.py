@@ -133,6 +133,28 @@ def test_dis_flow_recovers_the_truth(au, limit):
     assert length(found)[length(truth) < .01].mean() < .05
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.fixed_dictionaries({}, optional={"translation": st.floats(0, 5), "rotation": st.floats(0, 6), "scale": st.floats(0, .08)}), st.integers(0, 99))
+def test_a_moving_head_composes_with_the_expression(head, seed):
+    "The truth, rebuilt from the log: the similarity about the middle, after the motion of the units; pictures agree with it"
+    clip = synthesize({"AU12": 3., "AU4": 2.}, duration_ms=100, size=128, nuisance=head, seed=seed)
+    log, middle = clip.truth.nuisance, 63.5
+    y, x = np.mgrid[:128, :128]
+    for t in (clip.label.onset, clip.label.apex, 3):
+        angle, scale = np.radians(log.get("rotation", np.zeros(20))[t]), log.get("scale", np.ones(20))[t]
+        move = log.get("translation", np.zeros((20, 2)))[t]
+        turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        place = (np.stack([x, y]) + clip.truth.motion[t]).reshape(2, -1) - middle
+        there = turn @ place + middle + move[:, None] - np.stack([x, y]).reshape(2, -1)
+        assert np.abs(there.reshape(2, 128, 128) - clip.truth.flow[t]).max() < 1e-3
+        found = cv2.remap(clip.truth.flow[t].transpose(1, 2, 0), *clip.truth.landmarks[clip.label.onset].T.astype(np.float32), cv2.INTER_LINEAR)[:, 0]
+        assert np.abs(clip.truth.landmarks[t] - clip.truth.landmarks[clip.label.onset] - found).max() < .08
+        inside = clip.truth.valid[t]
+        assert np.abs(taken_back(clip, t) - clip.frames[clip.label.onset])[inside].mean() < 1.3
+    assert all(np.abs(np.asarray(v)).max() <= np.abs(head[k]) + (k == "scale") + 1e-9 for k, v in log.items())
+    assert (np.abs(clip.truth.flow[clip.label.onset]) < 1e-4).all()
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.dictionaries(st.sampled_from(["AU1", "AU2", "AU4", "AU9", "AU12", "AU15"]), st.floats(.2, 5.), min_size=1, max_size=3), st.integers(0, 99))
 def test_any_mixture_is_exact(aus, seed):
@@ -257,12 +279,12 @@ def test_letters_and_numbers_agree():
     (dict(fps=3), "4 to 100,000"),
     (dict(onset_ms=600, apex_ms=500), "onset before apex"),
     (dict(offset_ms=1500), "offset_ms"),
-    (dict(nuisance={"blur": 1}), "noise, translation, illumination"),
+    (dict(nuisance={"blur": 1}), "noise, translation, rotation, scale, illumination"),
     (dict(nuisance={"noise": -1}), "0 or more"), (dict(nuisance={"noise": True}), "0 or more"),
     (dict(nuisance=3), "nuisance as a dict"), (dict(nuisance={"translation": 500}, size=64), "an eighth of the frame, 8 px"),
     (dict(aus=None), "action units such as"), (dict(aus=1.5), "action units such as"),
     (dict(onset_ms="x"), "onset_ms as a number"), (dict(apex_ms=float("nan")), "apex_ms as a number"), (dict(offset_ms=True), "offset_ms as a number"),
-    (dict(nuisance={"illumination": 1.5}), "below 1"),
+    (dict(nuisance={"illumination": 1.5}), "below 1"), (dict(nuisance={"rotation": 20}), "15 degrees"), (dict(nuisance={"scale": .3}), "a fifth"),
     (dict(seed=-1), "seed"),
     (dict(seed=1.5), "seed"),
 ])

@@ -148,8 +148,9 @@ def _course(n: int, onset: int, apex: int, offset: int) -> np.ndarray:     # n, 
     up, down = (t - onset) / (apex - onset), (offset - t) / (offset - apex)
     return .5 - .5 * np.cos(np.pi * np.clip(np.minimum(up, down), 0, 1))
 
-# %% ../../nbs/11_data.synthetic.ipynb #b6fad3eb
-NUISANCES = ("noise", "translation", "illumination")
+# %% ../../nbs/11_data.synthetic.ipynb #5a1f2db6
+NUISANCES = ("noise", "translation", "rotation", "scale", "illumination")
+_MOST = {"rotation": (15., "at most 15 degrees"), "scale": (.2, "at most 0.2, a fifth"), "illumination": (.99, "a fraction below 1")}
 
 def _wander(n: int, reference: int, size: float, columns: int, rng) -> np.ndarray:     # n columns
     "A smooth random path that is 0 at `reference` and at most `size` away from it"
@@ -159,46 +160,82 @@ def _wander(n: int, reference: int, size: float, columns: int, rng) -> np.ndarra
     return path * (size / max(np.linalg.norm(path, axis=1).max(), 1e-12))
 
 def _nuisance(nuisance, n: int, reference: int, seed: int, side: int) -> dict[str, np.ndarray]:
-    "Each nuisance per frame: noise (t), translation (t 2), illumination (t) as a factor"
+    "Each nuisance per frame: noise (t), translation (t 2), rotation (t) in degrees, scale and illumination (t) as factors"
     need(nuisance is None or isinstance(nuisance, dict), "synthesize", expected="nuisance as a dict such as {'noise': 2.}", received=repr(nuisance))
     wanted = dict(nuisance or {})
     for name, size in wanted.items():
         choose(name, NUISANCES, where="synthesize", what="nuisance")
         need(_number(size) and size >= 0, f"synthesize: nuisance {name!r}", expected="a number of 0 or more", received=repr(size))
     need(wanted.get("translation", 0) <= side / 8, "synthesize: nuisance 'translation'", expected=f"at most an eighth of the frame, {side / 8:g} px", received=wanted.get("translation"))
-    need(wanted.get("illumination", 0) < 1, "synthesize: nuisance 'illumination'", expected="a fraction below 1", received=wanted.get("illumination"))
-    paths = {name: _wander(n, reference, wanted.get(name, 0.), k, np.random.default_rng([seed, k])) for name, k in (("translation", 2), ("illumination", 1))}
-    made = dict(noise=np.full(n, float(wanted.get("noise", 0))), translation=paths["translation"], illumination=1 + paths["illumination"][:, 0])
+    for name, (most, words) in _MOST.items(): need(wanted.get(name, 0) <= most, f"synthesize: nuisance {name!r}", expected=words, received=wanted.get(name))
+    def path(name, key, columns=1): return _wander(n, reference, wanted.get(name, 0.), columns, np.random.default_rng([seed, key]))
+    made = dict(noise=np.full(n, float(wanted.get("noise", 0))), translation=path("translation", 2, 2), rotation=path("rotation", 4)[:, 0],
+                scale=1 + path("scale", 5)[:, 0], illumination=1 + path("illumination", 1)[:, 0])
     return {name: made[name] for name in wanted}
 
-# %% ../../nbs/11_data.synthetic.ipynb #608b6cea
+# %% ../../nbs/11_data.synthetic.ipynb #570f1058
+def _taps(part: np.ndarray) -> np.ndarray:      # ... fractions 0..1 -> 6 ...
+    "Weights of the samples at -2 to 3 in the sixth-order interpolation at a fraction of a pixel"
+    at = range(-2, 4)
+    return np.stack([np.prod([(part - b) / (a - b) for b in at if b != a], axis=0) for a in at])
+
 def _shifted(field: np.ndarray, by: np.ndarray) -> np.ndarray:      # 2 h w, (2) pixels -> 2 h w
-    "`field(y - by)` by six-tap Lagrange interpolation along each axis"
+    "`field(y - by)`"
     kernels = []
     for move in by:
-        whole = int(np.floor(move)); taps = np.arange(-2, 4)
-        weights = [np.prod([(move - whole - b) / (a - b) for b in taps if b != a]) for a in taps]
-        reach = abs(whole) + 3
-        kernel = np.zeros(2 * reach + 1); kernel[reach - taps - whole] = weights
+        whole = int(np.floor(-move)); reach = abs(whole) + 3
+        kernel = np.zeros(2 * reach + 1); kernel[reach + whole - 2:reach + whole + 4] = _taps(np.asarray(-move - whole))
         kernels.append(kernel.astype(np.float32))
     return np.stack([cv2.sepFilter2D(f, -1, *kernels, borderType=cv2.BORDER_REPLICATE) for f in field])
 
-# %% ../../nbs/11_data.synthetic.ipynb #e7931736
+def _read(field: np.ndarray, at: np.ndarray) -> np.ndarray:         # 2 h w, 2 h w pixels -> 2 h w
+    "`field(at)`, 0 outside"
+    _, h, w = field.shape
+    near = np.clip(np.rint(at).astype(int), 0, np.array([w - 1, h - 1])[:, None, None])
+    busy = cv2.dilate((field != 0).any(0).astype(np.uint8), np.ones((7, 7)))[near[1], near[0]] > 0
+    place = at[:, busy]
+    base = np.floor(place).astype(int)
+    across, down = _taps(place - base).astype(np.float32).transpose(1, 0, 2)
+    padded, out = np.pad(field, ((0, 0), (8, 8), (8, 8))), np.zeros_like(field)
+    x, y = (np.clip(b + 6, 0, n + 10) for b, n in zip(base, (w, h)))        # of the first tap
+    out[:, busy] = sum(wy * wx * padded[:, y + i, x + j] for i, wy in enumerate(down) for j, wx in enumerate(across))
+    return out
+
+# %% ../../nbs/11_data.synthetic.ipynb #69cc3ab3
+class _Head:
+    "Where the head is in each frame: x -> middle + turn (x - middle) + move"
+    def __init__(self, nuisance: dict, n: int, size: int):
+        self.middle = np.full(2, (size - 1) / 2)
+        angle, scale = np.radians(nuisance.get("rotation", np.zeros(n))), nuisance.get("scale", np.ones(n))
+        self.turn = np.stack([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).transpose(2, 0, 1) * scale[:, None, None]     # t 2 2
+        self.move = nuisance.get("translation", np.zeros((n, 2)))                                                                               # t 2
+
+    def there(self, t: int, x: np.ndarray) -> np.ndarray:      # 2 ... pixels of the onset frame -> of frame t
+        return np.tensordot(self.turn[t], x - _like(self.middle, x), 1) + _like(self.middle + self.move[t], x)
+
+    def back(self, t: int, y: np.ndarray) -> np.ndarray:       # and the other way
+        return np.tensordot(np.linalg.inv(self.turn[t]), y - _like(self.middle + self.move[t], y), 1) + _like(self.middle, y)
+
+    def shifts(self, t: int) -> bool: return np.array_equal(self.turn[t], np.eye(2))
+
+def _like(point: np.ndarray, x: np.ndarray) -> np.ndarray: return point.reshape(2, *[1] * (x.ndim - 1))
+
+# %% ../../nbs/11_data.synthetic.ipynb #c0f042b1
 class _Camera:
     "Makes frame t, and what is true of it"
     def __init__(self, face, warp, course, nuisance, seed):
         self.face, self.warp, self.course, self.nuisance, self.seed = face, warp, course, nuisance, seed
-        self.moves = nuisance.get("translation", np.zeros((len(course), 2)))
-        axis = np.arange(face.size, dtype=np.float32)
+        self.head = _Head(nuisance, len(course), face.size)
+        axis = np.arange(face.size, dtype=float)
         self.grid = np.stack(np.meshgrid(axis, axis))
 
     def frame(self, t: int) -> np.ndarray:               # h w 3 uint8
         "The picture: look up where each pixel's skin is in the drawing"
-        source, move = self.grid, self.moves[t].astype(np.float32)
+        source = self.head.back(t, self.grid)
         if self.course[t] > 0:
             back = np.tensordot((self.course[t] ** np.arange(1, self.warp.order + 1)).astype(np.float32), self.warp.inverse, 1)
-            source = source + (_shifted(back, self.moves[t]) if np.any(move) else back)
-        x, y = (source - move[:, None, None] + self.face.offset) * self.face.scale - np.float32(.5)
+            source = source + (_shifted(back, self.head.move[t]) if self.head.shifts(t) else _read(back, source))
+        x, y = ((source + self.face.offset) * self.face.scale - .5).astype(np.float32)
         image = cv2.remap(self.face.texture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if "illumination" in self.nuisance: image = image * np.float32(self.nuisance["illumination"][t])
         if np.any(self.nuisance.get("noise", 0)):
@@ -207,12 +244,12 @@ class _Camera:
         return cv2.convertScaleAbs(np.maximum(image, 0))
 
     def motion(self, t: int) -> np.ndarray: return self.warp.field * np.float32(self.course[t])
-    def flow(self, t: int) -> np.ndarray: return self.motion(t) + self.moves[t].astype(np.float32)[:, None, None]
+    def flow(self, t: int) -> np.ndarray: return (self.head.there(t, self.grid + self.motion(t)) - self.grid).astype(np.float32)
     def valid(self, t: int) -> np.ndarray:
         x, y = self.grid + self.flow(t)
         return (x >= 0) & (x <= self.face.size - 1) & (y >= 0) & (y <= self.face.size - 1)
 
-# %% ../../nbs/11_data.synthetic.ipynb #ad5e6a75
+# %% ../../nbs/11_data.synthetic.ipynb #92cbefe1
 def _frame_count(duration_ms, fps) -> int:
     "How many frames the clip has"
     for name, value in (("duration_ms", duration_ms), ("fps", fps)):
@@ -225,12 +262,12 @@ def _truth(camera: _Camera, units: dict, n: int, size: int) -> Truth:
     "What the camera knows, fields computed when looked at"
     start = camera.face.landmarks
     peak = camera.warp.at(start)
-    landmarks = start + camera.course[:, None, None] * peak + camera.moves[:, None]
+    landmarks = np.stack([camera.head.there(t, (start + share * peak).T).T for t, share in enumerate(camera.course)])
     fields = {name: Lazy(getattr(camera, name), n, (2, size, size), np.float32, keep_mb=64) for name in ("flow", "motion")}
     return Truth(**fields, valid=Lazy(camera.valid, n, (size, size), bool, keep_mb=16), landmarks=landmarks,
                  intensity={str(au): camera.course * a for au, a in units.items()}, nuisance=camera.nuisance)
 
-# %% ../../nbs/11_data.synthetic.ipynb #50c5c4d3
+# %% ../../nbs/11_data.synthetic.ipynb #86cb6833
 @verb
 def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "B"}: %IOD at apex or a FACS letter; () stays neutral
                *,
@@ -241,7 +278,7 @@ def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "
                onset_ms: float | None = None,          # None: a quarter of a second in
                apex_ms: float | None = None,           # None: 40 % of the way from onset to offset
                offset_ms: float | None = None,         # None: a quarter of a second before the end
-               nuisance: dict | None = None,           # {"noise": grey levels, "translation": px, "illumination": fraction}
+               nuisance: dict | None = None,           # {"noise": grey levels, "translation": px, "rotation": degrees, "scale": fraction, "illumination": fraction}
                seed: int = 0,                          # of the nuisances; the face does not depend on it
               ) -> Clip:                               # with `truth`
     "A clip of a drawn face whose motion is known exactly"
@@ -261,7 +298,7 @@ def synthesize(aus=(),                                 # {"AU4": 1.5, "AU12L": "
     return Clip(frames=Lazy(camera.frame, n, (size, size, 3), np.uint8), times=np.arange(n) * (1000 / fps), timebase="declared",
                 label=label, iod=face.iod, source=f"synthesize({name})", truth=_truth(camera, units, n, size))
 
-# %% ../../nbs/11_data.synthetic.ipynb #a7fe77ee
+# %% ../../nbs/11_data.synthetic.ipynb #bb64b0a4
 @verb
 def demo() -> Clip:
     "One second of a drawn face: brows lowered a little, and one lip corner pulled"
