@@ -19,16 +19,6 @@ test("times to play by end one frame after the last", () => {
   assert.equal(d.playTimes([7], 1).end, 47);
 });
 
-test("marks keep their order by refusing", () => {
-  const marks = { onset: 4, apex: 9 };
-  assert.deepEqual(d.setMark(marks, "offset", 20).marks, { onset: 4, apex: 9, offset: 20 });
-  assert.match(d.setMark(marks, "onset", 10).problem, /onset 10 would lie after the apex at 9/);
-  assert.match(d.setMark(marks, "apex", 2).problem, /apex 2 would lie before the onset at 4/);
-  assert.deepEqual(d.setMark({ onset: 4, apex: 9 }, "onset", 10).marks, marks);
-  assert.deepEqual(d.setMark(marks, "apex", null).marks, { onset: 4 });
-  assert.equal(d.setMark({ onset: 5 }, "offset", 5).problem, undefined);
-});
-
 test("a value is read from the cell of the grid the pointer is in", () => {
   const grid = { step: 4, w: 3, h: 2 }, stack = { quantum: 0.02 };
   const data = Int16Array.from([0, 1, 2, 3, 4, 50, 0, 0, 0, 0, 0, -50]);
@@ -94,8 +84,32 @@ test("rows are as equal as they can be", () => {
   assert.deepEqual([[1100, 5], [560, 3], [200, 4], [2000, 5]].map(([w, n]) => d.columnsFor(w, n, 256)), [3, 2, 1, 5]);
 });
 
-test("a curve breaks where there is no value", () => {
-  assert.equal(d.curvePath([0, 1, null, 1], 0, 1), "M0.5 1.0000L1.5 0.0000M3.5 0.0000");
+test("a curve breaks where there is no value, and a point between gaps is a dot", () => {
+  assert.equal(d.curvePath(d.thinned([0, 1, null, 1, null]), 0, 1), "M0.5 1.0000L1.5 0.0000M3.5 0.0000h0");
+  assert.equal(d.curvePath(d.thinned([null, 1, 0]), 0, 2), "M1.5 0.5000L2.5 1.0000");
+});
+
+test("a long curve is thinned, and its one peak and its one dip stay", () => {
+  const values = Array.from({ length: 20000 }, (_, i) => i === 7001 ? 9 : i === 7003 ? -9 : 0), points = d.thinned(values, 1000);
+  assert.ok(points.length <= 1000);
+  assert.deepEqual(points.filter(p => p[1]), [[7001, 9], [7003, -9]]);
+  const sparse = d.thinned(values.map((v, i) => i % 400 ? null : v), 1000).filter(Boolean);
+  assert.deepEqual([sparse.length, sparse[1][0]], [50, 400]);
+});
+
+test("two clips stand in one row where they fit, else each in its own", () => {
+  assert.deepEqual(d.arrange(1150, [1, 1], 256, 256), { scale: 1, columns: 2, wide: 320, breaks: false });
+  const below = d.arrange(1150, [3, 3], 256, 256);
+  assert.deepEqual([below.columns, below.breaks], [3, true]);
+  assert.equal(d.arrange(900, [3, 0], 256, 256).breaks, false);
+});
+
+test("the whole screen is used and not left", () => {
+  for (const [width, height] of [[1920, 900], [1280, 640], [800, 1200]]) for (const counts of [[1, 0], [3, 0], [5, 0], [1, 1], [3, 3]]) {
+    const a = d.arrange(width, counts, 256, 200, height), rows = a.breaks ? Math.ceil(counts[0] / a.columns) + Math.ceil(counts[1] / a.columns) : Math.ceil((counts[0] + counts[1]) / a.columns);
+    assert.ok(a.columns * a.wide + 14 * (a.columns - 1) <= width && rows * (a.wide * 200 / 256 + 48) <= height + 1, `${width} ${counts}`);
+  }
+  assert.ok(d.arrange(1920, [1, 0], 256, 200, 900).wide > 1000);
 });
 
 test("numbers carry a true minus and no sign at zero", () => {

@@ -1,7 +1,5 @@
-// Pure helpers: positions, times, marks, values, colours. No document, so node tests them.
+// Pure helpers: positions, times, values, colours, rows of panes, curves. No document, so node tests them.
 
-export const MARKS = ["onset", "apex", "offset"];
-export const SPEEDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2];
 export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
 // The track is divided into n equal cells; frame i owns the i-th.
@@ -20,21 +18,6 @@ export const playTimes = (times, n) => {
   const t = times ?? Array.from({ length: n }, (_, i) => i * 40);
   const steps = t.slice(1).map((x, i) => x - t[i]).sort((a, b) => a - b);
   return { times: t, end: t[n - 1] + (steps.length ? steps[steps.length >> 1] : 40) };
-};
-
-// Set (or, with null, clear) one mark; the order onset, apex, offset is kept by refusing, never by moving another mark.
-export const setMark = (marks, name, i) => {
-  const next = { ...marks };
-  if (i === null) { delete next[name]; return { marks: next }; }
-  next[name] = i;
-  const set = MARKS.filter(m => next[m] != null);
-  for (let k = 1; k < set.length; k++) {
-    if (next[set[k - 1]] > next[set[k]]) {
-      const other = set[k - 1] === name ? set[k] : set[k - 1];
-      return { marks, problem: `${name} ${i} would lie ${set[k - 1] === name ? "after" : "before"} the ${other} at ${next[other]}; move or clear the ${other} first` };
-    }
-  }
-  return { marks: next };
 };
 
 export const signed = (x, digits = 2) => {
@@ -87,15 +70,16 @@ export const viewOf = (w, h, zoom, cx, cy) => {
   return { x: clamp(cx - vw / 2, 0, w - vw), y: clamp(cy - vh / 2, 0, h - vh), w: vw, h: vh };
 };
 
+const SCALES = [8, 6, 5, 4, 3, 2, 1, 7 / 8, 3 / 4, 5 / 8, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
+
 // Whole multiples or simple fractions of the frame: as many panes in a row as stay legible, then as large as fits.
 export const layout = (width, panes, w, h, gap = 14, least = 160, tallest = 460) => {
-  const sizes = [4, 3, 2, 1, 7 / 8, 3 / 4, 5 / 8, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
-  for (let columns = panes; columns >= 1; columns--) {
+    for (let columns = panes; columns >= 1; columns--) {
     const room = (width - gap * (columns - 1)) / columns;
-    const scale = sizes.find(s => w * s <= room && h * s <= tallest);
+    const scale = SCALES.find(s => w * s <= room && h * s <= tallest);
     if (scale && (w * scale >= least || columns === 1 || h * scale >= least)) return scale;
   }
-  return sizes[sizes.length - 1];
+  return SCALES[SCALES.length - 1];
 };
 
 // Rows as equal as they can be: five panes where four fit stand as three and two.
@@ -110,6 +94,27 @@ export const widen = (width, columns, paneWidth, paneHeight, gap = 14, tallest =
   return Math.max(paneWidth, Math.min(room, high, Math.round(1.25 * paneWidth)));
 };
 
+// Places for the panes of one clip or two: all in one row where they fit and stay large, else the second clip begins a row of its own.
+// `room`: the height to be used, where the whole screen is ours; then panes are as large as it lets them be.
+export const arrange = (width, [first, second], w, h, room = null, gap = 14, caption = 48) => {
+  const total = first + second, most = Math.max(first, second);
+  if (room === null) {
+    const whole = layout(width, total, w, h), single = columnsFor(width, total, w * whole) === total && (most === 1 || whole >= 0.75 * layout(width, most, w, h));
+    const panes = second && !single ? most : total;
+    const scale = layout(width, panes, w, h), columns = columnsFor(width, panes, Math.round(w * scale));
+    return { scale, columns, wide: widen(width, columns, Math.round(w * scale), h * scale), breaks: second > 0 && !single };
+  }
+  let best = null;
+  for (let columns = 1; columns <= total; columns++) {
+    const breaks = second > 0 && columns < total, rows = breaks ? Math.ceil(first / columns) + Math.ceil(second / columns) : Math.ceil(total / columns);
+    const wide = Math.floor(Math.min((width - gap * (columns - 1)) / columns, (room / rows - caption) / h * w));
+    if (!best || wide > best.wide) best = { columns, wide, breaks };
+  }
+  const wide = Math.max(best.wide, 96);
+  return { ...best, wide, scale: scaleWithin(w, wide) };
+};
+export const scaleWithin = (w, wide) => SCALES.find(s => w * s <= wide) ?? SCALES[SCALES.length - 1];
+
 // Labels that would cover each other stand below each other: the level of each, for places from left to right in pixels.
 export const levels = (places, room = 15) => {
   const ends = [];
@@ -121,13 +126,31 @@ export const levels = (places, room = 15) => {
   });
 };
 
-// A curve as an SVG path in a box n wide and 1 high; gaps where there is no value.
-export const curvePath = (values, low, high) => {
-  let pen = "M";
-  return values.map((v, i) => {
-    if (v == null) { pen = "M"; return ""; }
-    const point = `${pen}${i + 0.5} ${(1 - (v - low) / (high - low || 1)).toFixed(4)}`;
-    pen = "L";
-    return point;
-  }).join("");
+// Points [frame, value] of a curve, null in the gaps. A long one is thinned to the least and greatest value of each stretch, so no peak is lost.
+export const thinned = (values, most = 1500) => {
+  if (values.length <= most) return values.map((v, i) => v == null ? null : [i, v]);
+  const out = [], stretch = Math.ceil(2 * values.length / most);
+  for (let from = 0; from < values.length; from += stretch) {
+    let low = -1, high = -1;
+    for (let i = from; i < Math.min(values.length, from + stretch); i++) {
+      if (values[i] == null) continue;
+      if (low < 0 || values[i] < values[low]) low = i;
+      if (high < 0 || values[i] > values[high]) high = i;
+    }
+    if (low < 0) out.push(null);
+    else for (const i of low === high ? [low] : [Math.min(low, high), Math.max(low, high)]) out.push([i, values[i]]);
+  }
+  return out;
+};
+
+// An SVG path in a box one unit wide a frame and 1 high; broken at gaps, and a point alone between gaps is a dot.
+export const curvePath = (points, low, high) => {
+  let path = "", run = 0;
+  const lift = () => { if (run === 1) path += "h0"; run = 0; };
+  for (const p of points) {
+    if (!p) { lift(); continue; }
+    path += `${run++ ? "L" : "M"}${p[0] + 0.5} ${(1 - (p[1] - low) / (high - low || 1)).toFixed(4)}`;
+  }
+  lift();
+  return path;
 };

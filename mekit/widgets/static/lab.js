@@ -1,13 +1,14 @@
 // Between a widget and the notebook around it: keys that stay inside, and a kernel that may be gone.
 
-// JupyterLab's one-letter shortcuts (x cuts the cell) must not act from inside `root`; those with Ctrl, Command or Alt may.
+// JupyterLab's one-letter shortcuts (x cuts the cell) must not act from inside `root`; those with Ctrl, Command or Alt may,
+// but for the ones that `own` claims (Ctrl+Z here is a mark taken back, not a cell).
 // JupyterLab looks from the focused element outwards and acts on the first match, so the element itself carries the attribute as well.
-export const keepKeys = (root, signal) => {
+export const keepKeys = (root, signal, own = () => false) => {
   const mark = "data-lm-suppress-shortcuts";
   root.setAttribute(mark, "true");
   window.addEventListener("keydown", e => {
     if (!root.contains(e.target)) return;
-    for (const node of [root, e.target]) node.toggleAttribute(mark, !(e.ctrlKey || e.metaKey || e.altKey));
+    for (const node of [root, e.target]) node.toggleAttribute(mark, own(e) || !(e.ctrlKey || e.metaKey || e.altKey));
   }, { capture: true, signal });
 };
 

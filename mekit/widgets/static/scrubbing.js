@@ -2,303 +2,329 @@
 // Another widget builds on it by `hooks`: key(event) -> true where it took the key; root: a further class of the root element.
 
 import { asBytes, clipLoader, FrameStore } from "./store.js";
-import { MARKS, SPEEDS, clamp, columnsFor, curvePath, frameAt, indexAt, layout, levels, ms, playTimes, setMark, shareOf, signed, valueAt, viewOf, widen } from "./draw.js";
+import { clamp, frameAt, ms, playTimes, shareOf } from "./draw.js";
+import { clipSide, offWords, partner, stepWords, stepsOf } from "./compare.js";
+import { Chart } from "./chart.js";
+import { Controls, helpButton } from "./controls.js";
+import { Hands, MOVED, View } from "./view.js";
+import { History, MARKS, changeWords, markBeyond, marksSet, setMark } from "./marks.js";
 import { isLive, keepKeys, trySave, whenGone } from "./lab.js";
-import { h, Pane } from "./panes.js";
+import { KEYS, actOf, strides } from "./keys.js";
+import { h, write } from "./panes.js";
+import { Player } from "./player.js";
+import { Readout } from "./readout.js";
+import { Stage } from "./stage.js";
 
-const KEYS = [["\u2190 \u2192", "one frame, with shift ten"], ["home end", "first, last"], ["space", "play, pause"], [", .", "slower, faster"],
-  ["o a f", "set onset, apex, offset; with shift clear"], ["1 \u2026 9", "show or hide a pane"], ["+ \u2212 0", "zoom in, out, whole frame; drag to move"],
-  ["l", "loop"], ["?", "these keys"]];
 const ROOM_BYTES = 160 * 2 ** 20;
+const storeOf = (model, which, room) => {
+  if (typeof openStore === "function") return openStore(model, which, room);
+  const meta = model.get("meta"), load = clipLoader(meta, asBytes(model.get("frames")), asBytes(model.get("values")));
+  const bytes = 4 * meta.w * meta.h + Object.values(meta.stacks).reduce((sum, s) => sum + 2 * s.channels * meta.grid.w * meta.grid.h, 0);
+  return new FrameStore(i => load(i).then(e => ({ ...e, bitmaps: e.bitmaps ?? { frame: e.bitmap } })), meta.n, clamp(Math.floor(room / bytes), 24, 2000));
+};
 
 export class Scrubber {
   constructor(model, el, kept = {}, hooks = {}) {
-    Object.assign(this, { model, hooks, meta: model.get("meta"), stop: new AbortController(), timers: new Set(), ticket: 0, drawn: 0, shown: null,
-      wanted: null, zoom: 1, spot: null, playing: false, speed: 1, loop: true, curve: 0 });
-    const { n, w, h: height, grid } = this.meta, stacks = Object.values(this.meta.stacks);
-    const bytes = 4 * w * height + stacks.reduce((sum, s) => sum + 2 * s.channels * grid.w * grid.h, 0);
-    this.store = new FrameStore(clipLoader(this.meta, asBytes(model.get("frames")), asBytes(model.get("values"))), n,
-      clamp(Math.floor(ROOM_BYTES / bytes), 24, 2000));
-    Object.assign(this, playTimes(this.meta.times, n), { cx: w / 2, cy: height / 2, marks: model.get("marks") ?? {} });
-    this.panes = this.meta.panes.map(p => new Pane(p, this.meta));
-    this.hidden = new Set(kept.hidden);
-    this.build(); el.replaceChildren(this.root); this.listen(); this.showMarks(); this.showSpeed(); this.showCurve(0); this.fit();
+    const meta = model.get("meta"), { n, compare } = meta, alike = kept.like?.n === n && kept.like?.w === meta.w && kept.like?.h === meta.h;
+    Object.assign(this, { model, hooks, meta, n, compare, stop: new AbortController(), timers: new Map(), ticket: 0, drawn: 0, shown: null, wanted: null, failed: null, spot: null, cross: kept.cross ?? null });
+    this.marks = model.get("marks") ?? {};
+    this.history = alike && kept.history ? kept.history : new History(this.marks);
+    this.history.put(this.marks);
+    this.openStores();
+    const { times, end } = playTimes(meta.times, n);
+    this.player = new Player(this, times, end);
+    Object.assign(this.player, kept.pace);
+    this.view = new View(meta, alike ? kept.view : {});
+    this.stage = new Stage(meta, kept.stage);
+    this.chart = new Chart(this, meta.curves, meta.curves.length === kept.curves ? kept.curvesHidden : []);
+    this.store.onCurves = (k, from, values) => this.chart.arrived(k, from, values);
+    this.build(); el.replaceChildren(this.root); this.listen();
+    this.showMarks(); this.playingChanged(); this.showTools(); this.fit();
     this.go(clamp(kept.frame ?? model.get("frame"), 0, n - 1));
+  }
+
+  openStores() {
+    const { compare } = this, room = compare ? ROOM_BYTES / 2 : ROOM_BYTES;
+    this.store = storeOf(this.model, 0, room);
+    if (!compare) return;
+    this.second = storeOf(this.model, 1, room);
+    this.sides = [clipSide({ ...this.meta, marks: this.marks }), clipSide(compare)];
+    const ways = stepsOf(...this.sides), wished = compare.sync === "mark" ? "mark" : ways[0];
+    this.way = wished;
   }
 
   // ---- the page
   build() {
-    const { meta } = this, button = (act, label, text, keys) =>
-      h("button", { type: "button", "data-act": act, "aria-label": label, title: keys ? `${label} (${keys})` : label }, text);
+    const { meta, compare, stage } = this;
     this.track = h("div", { "data-role": "track", role: "slider", tabindex: "0", "aria-label": "Frame", "aria-valuemin": 0, "aria-valuemax": meta.n - 1 },
-      h("i", { class: "m-rail" }), h("i", { class: "m-span" }), h("i", { class: "m-thumb" }));
-    this.chart = h("div", { "data-role": "curve", "aria-hidden": "true" });
-    this.chart.innerHTML = `<svg viewBox="0 0 ${meta.n} 1" preserveAspectRatio="none"><path class="m-area"/><path class="m-line"/></svg><i class="m-now"></i>`;
-    this.flags = Object.fromEntries(MARKS.map((m, k) => [m, h("i", { class: `m-flag m-${m}`, "data-mark": m, hidden: "" }, h("b", {}, "oaf"[k]))]));
-    this.chart.append(...Object.values(this.flags));
-    this.chosen = h("select", { "aria-label": "Curve" }, ...meta.curves.map((c, k) => h("option", { value: k }, c.name)));
-    this.range = h("span", { class: "m-note" });
-    this.play = button("play", "Play", "", "space"); this.pace = h("span", { class: "m-pace" }); this.scaleText = h("span", { class: "m-pace" }, "whole");
-    this.marker = Object.fromEntries(MARKS.map((m, k) => [m, button(m, `Set ${m}`, "", "oaf"[k])]));
-    this.toggles = this.panes.map((p, k) => button(`pane:${k}`, `${k + 1} ${p.pane.name}: show or hide this pane`, `${k + 1} ${p.pane.name}`, k + 1));
-    this.looper = button("loop", "Loop", "loop", "l");
-    this.time = h("output", { class: "m-when", "aria-live": "off" }); this.values = h("output", { class: "m-values", "aria-live": "off" });
-    this.status = h("p", { class: "m-status", role: "status" });
+      h("i", { class: "m-rail" }), this.span = h("i", { class: "m-span" }), this.thumb = h("i", { class: "m-thumb" }));
+    this.controls = new Controls(stage.panes, { regions: stage.regions.some(r => r.polygon.length), two: !!stage.wipe });
+    this.status = this.controls.status;
+    this.readout = new Readout(meta, "", { regions: stage.regions, precision: meta.precision });
+    this.readout2 = compare ? new Readout(compare, "clip 2: ", {}) : null;
     this.help = h("dl", { class: "m-help", hidden: "" }, ...KEYS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
     this.lost = h("p", { class: "m-banner", role: "alert", "data-role": "lost", hidden: "" });
-    this.stage = h("div", { class: "m-panes" }, ...this.panes.map(p => p.node));
+    this.live = h("p", { class: "m-aloud", "aria-live": "polite" });
+    this.inStep = h("span"); this.stepButton = h("button", { type: "button", "data-act": "sync", "aria-label": "Choose how the clips go in step", title: "Choose how the clips go in step (s)" });
     this.root = h("div", { class: `mekit-scrubber ${this.hooks.root ?? ""}`.trim(), tabindex: "0", role: "group", "aria-roledescription": "frame scrubber", "data-frames": meta.n,
       "aria-label": `${meta.title}: ${meta.n} frames. Press question mark for keys` },
-    h("header", {}, h("b", {}, meta.title), h("span", { class: "m-note" }, meta.subtitle), button("help", "Keys", "?", "?")),
-    ...meta.banners.map(text => h("p", { class: "m-banner", role: "note" }, text)), this.lost, this.help, this.stage,
-    h("div", { class: "m-line-above" }, h("label", {}, this.chosen), this.range), this.chart, this.track,
-    h("div", { class: "m-bar" }, h("span", { class: "m-group" }, button("back", "Previous frame", "\u2039", "left"), this.play, button("next", "Next frame", "\u203a", "right")),
-      h("span", { class: "m-group" }, button("slower", "Slower", "\u2212", ","), this.pace, button("faster", "Faster", "+", "."), this.looper),
-      h("span", { class: "m-group" }, ...MARKS.map(m => this.marker[m])),
-      h("span", { class: "m-group" }, button("out", "Zoom out", "\u2296", "-"), this.scaleText, button("in", "Zoom in", "\u2295", "+")),
-      this.panes.length > 1 ? h("span", { class: "m-group" }, ...this.toggles) : null, this.status),
-    h("div", { class: "m-read" }, this.time, this.values));
+    h("header", {}, h("b", {}, meta.title), h("span", { class: "m-note" }, meta.subtitle), helpButton()),
+    ...meta.banners.map(text => h("p", { class: "m-banner", role: "note" }, text)), this.lost, this.help,
+    compare ? h("p", { class: "m-second" }, h("b", {}, `clip 2: ${compare.title}`), this.inStep, this.stepButton) : null, stage.node,
+    this.chart.legend, this.chart.box, this.track, this.controls.node, this.readout.node, this.readout2?.node, this.live);
   }
 
   listen() {
     const on = (node, event, act, more = {}) => node.addEventListener(event, act, { signal: this.stop.signal, ...more });
     on(this.root, "keydown", e => this.key(e));
-    keepKeys(this.root, this.stop.signal);
+    keepKeys(this.root, this.stop.signal, e => !e.target.closest("input, textarea") && actOf(e) !== null);
     whenGone(this.model, this.stop.signal, () => this.alone());
     if (typeof this.model.send === "function" && !isLive(this.model, this.root)) this.alone();
-    on(this.root, "click", e => { const b = e.target.closest("button[data-act]"); if (b) { this.act(b.dataset.act, e.shiftKey); this.settleSoon(); } });
+    on(this.root, "click", e => { const b = e.target.closest("button[data-act]"); if (b && this.root.contains(b)) { this.act(b.dataset.act, e); this.settleSoon(); } });
     on(this.root, "pointerenter", () => this.warm()); on(this.root, "focusin", () => this.warm());
-    on(this.chosen, "change", () => this.showCurve(Number(this.chosen.value)));
-    for (const bar of [this.track, this.chart]) {
-      const seek = e => { const box = bar.getBoundingClientRect(); this.go(frameAt(e.clientX - box.left, box.width, this.meta.n)); };
-      on(bar, "pointerdown", e => { if (e.button) return; e.preventDefault(); bar.setPointerCapture(e.pointerId); this.pause(); this.track.focus({ preventScroll: true }); seek(e); });
-      on(bar, "pointermove", e => { if (bar.hasPointerCapture(e.pointerId)) seek(e); });
-      for (const end of ["pointerup", "pointercancel"]) on(bar, end, () => this.settle());
-    }
-    for (const p of this.panes) this.listenPane(p, on);
+    on(document, "fullscreenchange", () => { const full = document.fullscreenElement === this.root; this.root.classList.toggle("m-full", full); this.controls.showTool("full", full); this.fit(); });
+    for (const bar of [this.track, this.chart.box]) this.listenBar(bar, on);
+    this.hands = new Hands(this);
+    for (const p of this.stage.pictures) this.hands.listen(p.canvas, on);
+    if (this.stage.wipe) this.listenWipe(this.stage.wipe, on);
     this.watch = new ResizeObserver(() => this.fit()); this.watch.observe(this.root);
-    this.changes = { "change:frame": () => { if (this.model.get("frame") !== this.wanted) { this.pause(true); this.go(clamp(this.model.get("frame"), 0, this.meta.n - 1)); } },
-      "change:marks": () => { this.marks = this.model.get("marks") ?? {}; this.showMarks(); } };
+    this.changes = { "change:frame": () => { if (this.model.get("frame") !== this.wanted) { this.player.pause(true); this.go(clamp(this.model.get("frame"), 0, this.n - 1)); } },
+      "change:marks": () => { this.marks = this.model.get("marks") ?? {}; this.history.put(this.marks); this.showMarks(); } };
     for (const [event, act] of Object.entries(this.changes)) this.model.on(event, act);
   }
-
-  listenPane(pane, on) {
-    const at = e => { const box = pane.canvas.getBoundingClientRect(), v = this.view();
-      return { x: v.x + (e.clientX - box.left) / box.width * v.w, y: v.y + (e.clientY - box.top) / box.height * v.h, k: v.w / box.width }; };
-    on(pane.canvas, "pointerdown", e => { if (this.zoom > 1 && !e.button) { pane.canvas.setPointerCapture(e.pointerId); this.grip = { id: e.pointerId, ...at(e) }; e.preventDefault(); } this.root.focus({ preventScroll: true }); });
-    on(pane.canvas, "pointermove", e => {
-      const p = at(e);
-      if (this.grip?.id === e.pointerId) { const v = this.view(); this.cx = v.x + v.w / 2 - (p.x - this.grip.x); this.cy = v.y + v.h / 2 - (p.y - this.grip.y); this.redraw(); }
-      else { this.spot = { x: p.x, y: p.y }; this.showSpot(); }
+  listenBar(bar, on) {
+    const seek = e => { const box = bar.getBoundingClientRect(); this.go(frameAt(e.clientX - box.left, box.width, this.n)); };
+    on(bar, "pointerdown", e => { if (e.button) return; e.preventDefault(); bar.setPointerCapture(e.pointerId); this.player.pause(); this.track.focus({ preventScroll: true }); seek(e); });
+    on(bar, "pointermove", e => {
+      if (bar.hasPointerCapture(e.pointerId)) seek(e);
+      if (bar === this.chart.box && e.pointerType === "mouse") { const box = bar.getBoundingClientRect(); this.chart.point(e.clientX - box.left, box.width); }
     });
-    for (const end of ["pointerup", "pointercancel"]) on(pane.canvas, end, () => { this.grip = null; });
-    on(pane.canvas, "pointerleave", () => { this.spot = null; this.showSpot(); });
-    on(pane.canvas, "wheel", e => { if (!e.ctrlKey) return; e.preventDefault(); this.zoomBy(e.deltaY < 0 ? 1 : -1, at(e)); }, { passive: false });
+    for (const end of ["pointerup", "pointercancel"]) on(bar, end, () => this.settle());
+    on(bar, "pointerleave", () => this.chart.point(null));
   }
+  listenWipe(wipe, on) {
+    const slide = e => { const box = wipe.stage.getBoundingClientRect(); this.slide((e.clientX - box.left) / box.width); };
+    on(wipe.divider, "pointerdown", e => { if (e.button) return; e.preventDefault(); wipe.divider.setPointerCapture(e.pointerId); wipe.divider.focus({ preventScroll: true }); slide(e); });
+    on(wipe.divider, "pointermove", e => { if (wipe.divider.hasPointerCapture(e.pointerId)) slide(e); });
+    for (const select of [wipe.left, wipe.right]) on(select, "change", () => { wipe.named(); this.stage.choose(); this.fit(true); });
+  }
+  slide(share) { this.stage.wipe.place(share); this.stage.wipe.draw(); this.showSpot(); }
 
   // ---- seeking: the newest request wins, and the frame is named only once it is drawn
   go(i) {
     if (i === this.wanted && i === this.shown) return;
-    const step = i - (this.shown ?? i - 1), ticket = ++this.ticket;
-    this.wanted = i;
-    const entry = this.store.peek(i);
-    if (entry) this.show(i, entry, ticket);
-    else this.store.load(i).then(e => this.show(i, this.store.peek(i) ?? e, ticket))
-      .catch(error => { if (!this.stop.signal.aborted && ticket === this.ticket) this.say(`frame ${i} could not be decoded: ${error.message}`); });
-    this.store.ahead(i, Math.abs(step) > 8 ? Math.sign(step) : step || 1, 12);
+    const step = i - (this.shown ?? i - 1), ticket = ++this.ticket, pair = this.pairOf(i), j = pair?.j;
+    this.wanted = i; this.failed = null;
+    const entry = this.store.peek(i), entry2 = pair && this.second.peek(j);
+    if (entry && (!pair || entry2)) this.show({ entry, i, entry2, j, pair }, ticket);
+    else this.fetch(i, pair, ticket);
+    const stride = Math.abs(step) > 8 ? Math.sign(step) : step || 1;
+    this.store.ahead(i, stride, 12);
+    if (pair) this.second.ahead(j, Math.sign(stride), 12);
   }
+  async fetch(i, pair, ticket) {
+    if (this.meta.chunk) this.later("slow", 700, () => { if (this.wanted !== this.shown) { this.waiting = true; this.say("waiting for Python", true); } });
+    try {
+      const [a, b] = await Promise.all([this.store.load(i), pair && this.second.load(pair.j)]);
+      this.show({ entry: this.store.peek(i) ?? a, i, entry2: pair && (this.second.peek(pair.j) ?? b), j: pair?.j, pair }, ticket);
+    } catch (error) {
+      if (this.stop.signal.aborted || ticket !== this.ticket) return;
+      this.failed = i; this.say(this.meta.chunk ? `frame ${i} did not come: ${error.message}` : `frame ${i} could not be decoded: ${error.message}`);
+    }
+  }
+  pairOf(i) { return this.second ? partner(i, ...this.sides, this.way) : null; }
 
-  show(i, entry, ticket) {
+  show(now, ticket) {
     if (ticket < this.drawn || this.stop.signal.aborted) return;
     this.drawn = ticket;
-    const view = this.view();
-    for (const p of this.visible()) p.draw(entry, view, i);
-    this.shown = i; this.entry = entry;
-    this.root.dataset.frame = i;
-    this.showPlace(i); this.showSpot();
-    this.root.dispatchEvent(new CustomEvent("mekit:drawn", { detail: { frame: i }, bubbles: true }));
+    this.stage.draw(now, this.view);
+    this.shown = now.i; this.now = now;
+    this.root.dataset.frame = now.i;
+    if (now.pair) this.root.dataset.frame2 = now.j;
+    if (this.waiting) { this.waiting = false; this.say(""); }
+    this.showPlace(now);
+    if (this.spot) this.showSpot();
+    this.root.dispatchEvent(new CustomEvent("mekit:drawn", { detail: { frame: now.i }, bubbles: true }));
   }
 
+  // What is on the screen, drawn once more: from what is held, or after it has been decoded again.
   redraw() {
-    if (this.shown === null) return;
-    const entry = this.store.peek(this.shown), i = this.shown;
-    if (entry) { for (const p of this.visible()) p.draw(entry, this.view(), i); this.showSpot(); }
-    else this.store.load(i).then(() => { if (this.shown === i) this.redraw(); }).catch(() => {});
+    const now = this.held();
+    if (now) { this.stage.draw(now, this.view); this.showSpot(); }
+    else if (this.now) this.reload(this.now);
+  }
+  held() {
+    if (!this.now) return null;
+    const { i, j, pair } = this.now, entry = this.store.peek(i), entry2 = pair && this.second.peek(j);
+    return entry && (!pair || entry2) ? (this.now = { entry, i, entry2, j, pair }) : null;
+  }
+  reload(now) {
+    Promise.all([this.store.load(now.i), now.pair && this.second.load(now.j)]).then(() => { if (this.now === now && this.held()) this.redraw(); }).catch(() => {});
   }
 
-  warm() { if (!this.warmed) { this.warmed = true; this.store.fill(this.wanted); } }
-  view() { return viewOf(this.meta.w, this.meta.h, this.zoom, this.cx, this.cy); }
-  visible() { return this.panes.filter((_, k) => !this.hidden.has(k)); }
-  step(d) { this.pause(); this.go(clamp(this.wanted + d, 0, this.meta.n - 1)); }
+  warm() { if (!this.warmed) { this.warmed = true; this.store.fill(this.wanted); this.second?.fill(this.now?.j ?? 0); } }
+  step(d) { this.player.pause(); this.go(clamp(this.wanted + d, 0, this.n - 1)); }
 
   // ---- to Python: marks at once, the playhead when it has come to rest
   settle() {
-    if (this.playing || this.model.get("frame") === this.wanted) return;
+    if (this.player.playing) return;
+    if (this.wanted !== this.told) { this.told = this.wanted; if (document.activeElement !== this.track) this.live.textContent = `frame ${this.wanted}, ${this.when(this.wanted)}`; }
+    if (this.model.get("frame") === this.wanted) return;
     this.model.set("frame", this.wanted); this.save();
   }
   settleSoon() { this.later("settle", 180, () => this.settle()); }
   later(name, wait, act) {
-    clearTimeout(this[name + "Timer"]); this.timers.delete(this[name + "Timer"]);
-    this.timers.add(this[name + "Timer"] = setTimeout(act, wait));
+    clearTimeout(this.timers.get(name));
+    this.timers.set(name, setTimeout(() => { this.timers.delete(name); act(); }, wait));
   }
   mark(name, clear) {
     const { marks, problem } = setMark(this.marks, name, clear ? null : this.wanted);
     if (problem) return this.say(problem);
-    this.marks = marks; this.model.set("marks", marks); this.save(); this.showMarks();
+    this.history.put(marks); this.remark(marks);
     this.say(clear ? `${name} cleared` : `${name} at frame ${this.wanted}`);
   }
-
-  // ---- playing by the clip's own times
-  toggle() { this.playing ? this.pause() : this.start(); }
-  start() {
-    this.warm(); this.playing = true; this.showPlaying();
-    if (!this.loop && this.wanted === this.meta.n - 1) this.go(0);
-    this.anchor(performance.now(), this.times[this.wanted]); this.beat = requestAnimationFrame(t => this.tick(t));
+  remark(marks) { this.marks = marks; this.model.set("marks", marks); this.save(); this.showMarks(); }
+  travel(way) {
+    const before = this.marks, marks = this.history[way]();
+    if (!marks) return this.say(`nothing to ${way}`);
+    this.remark(marks); this.say(`${way === "undo" ? "undone" : "redone"}: ${changeWords(before, marks)}`);
   }
-  anchor(now, time) { this.clock = { now, time }; }
-  tick(now) {
-    if (!this.playing) return;
-    let time = this.clock.time + Math.max(0, now - this.clock.now) * this.speed;
-    if (time >= this.end) {
-      if (!this.loop) { this.go(this.meta.n - 1); return this.pause(); }
-      time = this.times[0]; this.anchor(now, time);
-    }
-    const i = indexAt(this.times, time);
-    if (i !== this.wanted) this.go(i);
-    this.beat = requestAnimationFrame(t => this.tick(t));
-  }
-  pause(silent) {
-    if (!this.playing) return;
-    this.playing = false; cancelAnimationFrame(this.beat); this.showPlaying();
-    if (!silent) this.settle();
-  }
-  pacing(d) {
-    this.speed = SPEEDS[clamp(SPEEDS.indexOf(this.speed) + d, 0, SPEEDS.length - 1)]; this.showSpeed();
-    if (this.playing) this.anchor(performance.now(), this.times[this.wanted]);
-  }
-
-  zoomBy(d, at) {
-    const v = this.view(), zoom = clamp(d === 0 ? 1 : this.zoom * (d > 0 ? 2 : 0.5), 1, 16), spot = at ?? this.spot ?? { x: v.x + v.w / 2, y: v.y + v.h / 2 };
-    const k = this.zoom / zoom;
-    this.cx = spot.x + (v.x + v.w / 2 - spot.x) * k; this.cy = spot.y + (v.y + v.h / 2 - spot.y) * k; this.zoom = zoom;
-    this.scaleText.textContent = zoom > 1 ? `${zoom}\u00d7` : "whole";
-    this.root.classList.toggle("m-zoomed", zoom > 1); this.redraw();
+  jump(direction) {
+    const found = markBeyond(this.marks, this.wanted, direction);
+    if (!found) return this.say(`no mark ${direction < 0 ? "before" : "after"} frame ${this.wanted}`);
+    this.step(found.frame - this.wanted); this.say(`${found.names.join(", ")} at frame ${found.frame}`);
   }
 
   // ---- keys and buttons are names of the same acts
   key(e) {
     if (this.hooks.key?.(e)) { e.preventDefault(); e.stopPropagation(); return; }
-    if (e.ctrlKey || e.metaKey || e.altKey) return;
-    const own = e.target.closest("select, button"), k = e.key;
-    if (e.target.closest("select") || (own && (k === " " || k === "Enter"))) { e.stopPropagation(); return; }
-    const name = { " ": "play", ",": "slower", ".": "faster", "+": "in", "=": "in", "-": "out", 0: "whole", l: "loop", "?": "help", Home: "first", End: "last",
-      ArrowLeft: "back", ArrowDown: "back", ArrowRight: "next", ArrowUp: "next", o: "onset", a: "apex", f: "offset", O: "onset", A: "apex", F: "offset" }[k]
-      ?? (/^[1-9]$/.test(k) ? `pane:${k - 1}` : k === "Escape" && !this.help.hidden ? "help" : null);
-    if (!name) return;
+    const button = e.target.closest("button");
+    if (e.target.closest("select, input, textarea") || (button && (e.key === " " || e.key === "Enter"))) { e.stopPropagation(); return; }
+    const along = e.target.closest("[data-role=divider]") && { ArrowLeft: "wipe:back", ArrowRight: "wipe:on" }[e.key];
+    const name = along || actOf(e);
+    if (!name || (name === "escape" && !this.escape())) return;
     e.preventDefault(); e.stopPropagation();
-    this.act(name, e.shiftKey); this.settleSoon();
+    if (name !== "escape") { this.act(name, e); this.settleSoon(); }
   }
-  act(name, shift) {
-    const steps = { back: -1, next: 1 }, acts = { play: () => this.toggle(), slower: () => this.pacing(-1), faster: () => this.pacing(1), in: () => this.zoomBy(1),
-      out: () => this.zoomBy(-1), whole: () => this.zoomBy(0), first: () => this.step(-this.meta.n), last: () => this.step(this.meta.n),
-      loop: () => { this.loop = !this.loop; this.showPlaying(); }, help: () => { this.help.hidden = !this.help.hidden; } };
-    if (name in steps) this.step(steps[name] * (shift ? 10 : 1));
-    else if (MARKS.includes(name)) this.mark(name, shift);
-    else if (name.startsWith("pane:")) this.togglePane(Number(name.slice(5)));
-    else acts[name]();
+  escape() {
+    if (!this.help.hidden) this.help.hidden = true;
+    else if (this.cross) this.toggleCross();
+    else return false;
+    return true;
+  }
+  act(name, e = {}) {
+    const [what, k] = name.split(":"), { player } = this;
+    const acts = { back: () => this.step(strides(e) ? -10 : -1), next: () => this.step(strides(e) ? 10 : 1), first: () => this.step(-this.n), last: () => this.step(this.n),
+      earlier: () => this.jump(-1), later: () => this.jump(1), play: () => player.toggle(), slower: () => { player.pacing(-1); this.playingChanged(); }, faster: () => { player.pacing(1); this.playingChanged(); },
+      loop: () => { player.nextLoop(); this.playingChanged(); if (player.loop === "marks" && !player.range.marked) this.say("loops the whole until two marks are set"); },
+      undo: () => this.travel("undo"), redo: () => this.travel("redo"), pane: () => this.togglePane(Number(k)), curve: () => this.chart.toggle(Number(k)), in: () => this.zoomBy(2), out: () => this.zoomBy(0.5), whole: () => this.zoomBy(0),
+      move: () => this.moveBy(...MOVED[k], e.shiftKey), cross: () => this.toggleCross(), loupe: () => { this.stage.loupe = !this.stage.loupe; this.showTools(); this.showSpot(); },
+      regions: () => { this.stage.all = !this.stage.all; this.stage.outline(this.view); this.showTools(); }, wipe: () => this.wipes(k, e.shiftKey), sync: () => this.nextWay(), full: () => this.fullScreen(), help: () => { this.help.hidden = !this.help.hidden; } };
+    if (MARKS.includes(what)) this.mark(what, e.shiftKey);
+    else acts[what]?.();
   }
   togglePane(k) {
-    if (k >= this.panes.length) return;
-    if (this.hidden.has(k)) this.hidden.delete(k);
-    else if (this.visible().length > 1) this.hidden.add(k);
-    else return this.say("the last pane stays");
-    this.fit(true);
+    if (k >= this.stage.panes.length) return;
+    this.stage.toggle(k) ? this.fit(true) : this.say("the last pane stays");
   }
+  wipes(k, next) {
+    const { wipe } = this.stage;
+    if (!wipe) return this.say("a wipe needs two panes");
+    if (k) return wipe.on && this.slide(wipe.share + (k === "on" ? 0.02 : -0.02));
+    if (next && wipe.on) wipe.choose(wipe.left.value, (Number(wipe.right.value) + 1) % this.stage.panes.length);
+    else wipe.on = !wipe.on;
+    this.stage.choose(); this.showTools(); this.fit(true);
+    if (wipe.on) this.say(`wipe: ${wipe.shown.map(p => p.name).join(" | ")}`);
+  }
+  nextWay() {
+    if (!this.second) return this.say("there is no second clip");
+    const ways = stepsOf(...this.sides);
+    this.way = ways[(ways.indexOf(this.way) + 1) % ways.length];
+    this.again(); this.say(stepWords(...this.sides, this.way));
+  }
+  fullScreen() {
+    const refuse = () => this.say("full screen is not offered here");
+    if (document.fullscreenElement) document.exitFullscreen();
+    else if (this.root.requestFullscreen) this.root.requestFullscreen().catch(refuse); else refuse();
+  }
+
+  // ---- the part of the picture, and the spot
+  zoomBy(factor) { this.view.by(factor, this.spot ?? this.view.centre()); this.zoomed(); }
+  zoomed() { this.controls.showZoom(this.view.zoom); this.root.classList.toggle("m-zoomed", this.view.zoom > 1); this.stage.outline(this.view); this.redraw(); }
+  moveBy(dx, dy, far) {
+    if (this.cross) return this.pin({ x: clamp(this.cross.x + dx * (far ? 10 : 1), 0, this.meta.w - 1), y: clamp(this.cross.y + dy * (far ? 10 : 1), 0, this.meta.h - 1) }, true);
+    if (this.view.zoom === 1) return this.say("the whole picture is shown; + zooms in, x sets a reading cross");
+    const d = far ? 0.5 : 0.125;
+    this.view.set(this.view.zoom, this.view.cx + dx * d * this.view.rect.w, this.view.cy + dy * d * this.view.rect.h); this.zoomed();
+  }
+  toggleCross() { this.cross ? this.pin(null) : this.pin(this.spot ?? { x: Math.floor(this.view.cx), y: Math.floor(this.view.cy) }, true); }
+  pin(spot, aloud) {
+    this.cross = spot; this.spot = spot; this.showTools();
+    if (spot && this.view.follow(spot)) this.zoomed(); else this.showSpot();
+    if (aloud) this.later("aloud", 300, () => { this.live.textContent = this.readout.sentence; });
+  }
+  point(spot) { this.spot = spot ?? this.cross; this.showSpot(); }
+  focus() { this.root.focus({ preventScroll: true }); }
 
   // ---- what is written on the page
   fit(force) {
-    const width = this.stage.clientWidth, ratio = Math.max(1, Math.round(devicePixelRatio));
-    const scale = layout(width || 640, this.visible().length, this.meta.w, this.meta.h);
-    this.panes.forEach((p, k) => { p.node.hidden = this.hidden.has(k); this.toggles[k].setAttribute("aria-pressed", !this.hidden.has(k)); });
-    const drawn = Math.round(this.meta.w * scale), columns = columnsFor(width || 640, this.visible().length, drawn);
-    const wide = widen(width || 640, columns, drawn, this.meta.h * scale);
-    this.stage.style.setProperty("--m-columns", `repeat(${columns}, ${wide}px)`);
-    this.showFlags();
-    if (!force && scale === this.scale && ratio === this.ratio && wide === this.wide) return;
-    Object.assign(this, { scale, ratio, wide });
-    for (const p of this.panes) p.size(scale, ratio, wide);
-    this.redraw();
+    const full = this.root.classList.contains("m-full"), others = [...this.root.children].reduce((sum, c) => sum + (c === this.stage.node ? 0 : c.offsetHeight), 0);
+    const changed = this.stage.fit(this.stage.node.clientWidth || 640, full ? Math.max(160, innerHeight - others - 40) : null, Math.max(1, Math.round(devicePixelRatio)));
+    this.chart.showMarks(this.marks); this.controls.showPanes(this.stage.hidden);
+    if (changed || force) { this.stage.outline(this.view); this.redraw(); }
   }
   alone() {
     this.gone = true; this.lost.hidden = false;
     this.lost.textContent = "not connected to Python: marks stay in this page only";
   }
   save() { if (!this.gone && !trySave(this.model)) this.alone(); }
-  say(text) { this.status.textContent = text; this.later("quiet", 5000, () => { this.status.textContent = ""; }); }
+  say(text, stays) { this.status.textContent = text; if (!stays) this.later("quiet", 5000, () => { this.status.textContent = ""; }); }
   when(i) { return this.meta.times ? ms(this.meta.times[i]) : "no times"; }
-  showPlace(i) {
-    const { n, numbers, times } = this.meta, place = `${100 * shareOf(i, n)}%`;
-    this.root.style.setProperty("--m-place", place);
-    this.track.setAttribute("aria-valuenow", i); this.track.setAttribute("aria-valuetext", `frame ${i}, ${this.when(i)}`);
-    this.time.textContent = `frame ${i} / ${n - 1}` + (numbers[i] === i ? "" : ` · no. ${numbers[i]}`) + (times ? ` · ${ms(times[i])}` : " · no times");
-    const c = this.meta.curves[this.curve], y = c?.values[i];
-    this.range.textContent = c ? `${y == null ? "none" : y.toPrecision(3)} ${c.unit} here · ${c.low.toPrecision(2)} to ${c.high.toPrecision(2)} ${c.unit}` : "";
+  showPlace({ i, j, pair }) {
+    this.thumb.style.left = `${100 * shareOf(i, this.n)}%`;
+    this.chart.place(i); this.readout.place(i, this.marks.onset);
+    if (pair) this.readout2.place(j, this.compare.marks?.onset, offWords(pair));
+    if (!this.player.playing) this.showAloud(i);
   }
+  showAloud(i) { this.chart.aloud(); this.track.setAttribute("aria-valuenow", i); this.track.setAttribute("aria-valuetext", `frame ${i}, ${this.when(i)}`); }
   showSpot() {
-    const s = this.spot, v = this.view(), parts = [], { stacks, grid } = this.meta;
-    for (const p of this.panes) p.point(s, v);
-    if (s) {
-      parts.push(`x ${Math.floor(s.x)} y ${Math.floor(s.y)}`);
-      for (const stack of Object.values(stacks)) {
-        const data = this.entry?.stacks[Object.keys(stacks).find(k => stacks[k] === stack)];
-        stack.parts.forEach((part, c) => {
-          const x = valueAt(stack, data, grid, s.x, s.y, c);
-          if (x !== null) parts.push(`${part} ${stack.channels > 1 || stack.signed ? signed(x * stack.factor, stack.digits) : (x * stack.factor).toFixed(stack.digits)} ${stack.unit}` + (stack.second ? ` (${signed(x * stack.factor * stack.second.factor, 2)} ${stack.second.unit})` : ""));
-        });
-      }
-    }
-    this.values.textContent = s ? parts.join("   ") + (Object.keys(stacks).length ? `   ${this.meta.precision}` : "") : Object.keys(stacks).length ? "point at a pane to read its values" : "";
+    const { spot, stage } = this, now = stage.loupe && spot ? this.held() : this.now;
+    stage.point(spot, this.view, now);
+    if (stage.loupe && spot && !now && this.now) this.reload(this.now);
+    this.readout.read(spot, this.now?.entry, stage.found);
+    this.readout2?.read(spot && stage.spotIn(spot, this.compare), this.now?.entry2, []);
   }
   showMarks() {
-    const n = this.meta.n;
-    MARKS.forEach((m, k) => {
-      const i = this.marks[m], flag = this.flags[m];
-      flag.hidden = i == null; if (i != null) flag.style.left = `${100 * shareOf(i, n)}%`;
-      this.marker[m].textContent = `${m} ${i ?? "\u2013"}`; this.marker[m].classList.toggle("m-set", i != null);
-      this.marker[m].setAttribute("aria-label", `Set ${m}, ${i == null ? "not set" : `now at frame ${i}`}`);
-      this.marker[m].title = `Set ${m} here (${"oaf"[k]}), clear with shift` + (i != null && this.meta.times ? `; at ${ms(this.meta.times[i])}` : "");
-    });
-    this.showFlags();
-    const { onset, offset, apex } = this.marks, span = this.track.querySelector(".m-span"), last = offset ?? apex;
-    span.hidden = onset == null || last == null;
-    if (!span.hidden) { span.style.left = `${100 * onset / n}%`; span.style.width = `${100 * (last - onset + 1) / n}%`; }
+    const { n, marks } = this, { onset, offset, apex } = marks, last = offset ?? apex;
+    this.controls.showMarks(marks, this.meta.times, this.history); this.chart.showMarks(marks);
+    this.span.hidden = onset == null || last == null;
+    if (!this.span.hidden) { this.span.style.left = `${100 * onset / n}%`; this.span.style.width = `${100 * (last - onset + 1) / n}%`; }
+    this.playingChanged();
+    if (this.second) { this.sides[0].marks = marks; this.again(); }
+    if (this.now) this.showPlace(this.now);
   }
-  showFlags() {
-    const set = MARKS.filter(m => this.marks[m] != null), width = this.chart.clientWidth || 640;
-    const places = set.map(m => width * shareOf(this.marks[m], this.meta.n));
-    levels(places).forEach((level, k) => this.flags[set[k]].style.setProperty("--m-level", level));
+  // The second clip's frame for the one on the screen, after what pairs them has changed.
+  again() {
+    write(this.inStep, stepWords(...this.sides, this.way));
+    write(this.stepButton, `in step by ${{ ms: "time", count: "frames", mark: "marks" }[this.way]}`);
+    if (this.shown !== null) { const i = this.wanted; this.wanted = null; this.go(i); }
   }
-  showSpeed() { this.pace.textContent = `${this.speed}\u00d7`; this.showPlaying(); }
-  showPlaying() {
-    this.play.textContent = this.playing ? "pause" : "play"; this.play.setAttribute("aria-label", this.playing ? "Pause" : "Play");
-    this.looper.setAttribute("aria-pressed", this.loop);
+  showTools() {
+    const { controls, stage } = this;
+    controls.showTool("cross", this.cross); controls.showTool("loupe", stage.loupe); controls.showTool("regions", stage.all); controls.showTool("wipe", stage.wipe?.on); controls.showTool("full", document.fullscreenElement === this.root);
+    controls.showZoom(this.view.zoom); this.root.classList.toggle("m-zoomed", this.view.zoom > 1); this.root.classList.toggle("m-loupe-on", stage.loupe);
   }
-  showCurve(k) {
-    const c = this.meta.curves[this.curve = k], n = this.meta.n;
-    this.chart.hidden = !c; this.root.querySelector(".m-line-above").hidden = !c;
-    if (!c) return;
-    const line = curvePath(c.values, c.low, c.high), whole = c.values.every(v => v != null);
-    this.chart.querySelector(".m-line").setAttribute("d", line);
-    this.chart.querySelector(".m-area").setAttribute("d", whole ? `${line}L${n - 0.5} 1L0.5 1Z` : "");
-    if (this.shown !== null) this.showPlace(this.shown);
-  }
+  playingChanged() { this.controls.showPlaying(this.player); if (this.shown !== null && !this.player.playing) this.showAloud(this.shown); }
+  rateChanged(text) { this.controls.showRate(text); }
+  stopped() { this.settle(); }
 
   close() {
-    this.playing = false; cancelAnimationFrame(this.beat);
+    this.player.pause(true); this.chart.close();
     this.stop.abort(); this.watch.disconnect();
-    for (const timer of this.timers) clearTimeout(timer);
+    for (const timer of this.timers.values()) clearTimeout(timer);
     for (const [event, act] of Object.entries(this.changes)) this.model.off(event, act);
-    this.store.close(); this.root.remove();
-    return { frame: this.wanted, hidden: this.hidden };
+    this.store.close(); this.second?.close(); this.root.remove();
+    const { speed, loop } = this.player, { n, w, h: height } = this.meta;
+    return { like: { n, w, h: height }, frame: this.wanted, view: this.view.state, stage: this.stage.state, curves: this.chart.curves.length, curvesHidden: this.chart.hidden, history: this.history, pace: { speed, loop }, cross: this.cross };
   }
 }
