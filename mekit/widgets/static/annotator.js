@@ -1,0 +1,235 @@
+// The annotator: a queue of clips, coded by keyboard. It lays its own keys and panel over a scrubber; coding.js decides, Python saves.
+
+import { CODING_STEPS, MARK_STEPS, askedOf, chooseAu, codeOf, codingKey, framesOf, keysNow, kindText, markSet, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "./coding.js";
+import { isLive, trySave, whenGone } from "./lab.js";
+import { h } from "./panes.js";
+import { Scrubber } from "./scrubbing.js";
+
+const ANNOTATED = ["queue", "position", "events", "others", "clip_verdict", "saved", "aus"];
+const KEY_WORDS = [["digits, enter", "AU, then its marks, intensity, side"], ["enter", "this mark is here"], ["x", "not seen, not graded"], ["backspace, esc", "one step back; leave the event"],
+  ["0 enter", "no AU in this clip"], ["n p", "next clip (this one is done), previous"], ["s", "skip the clip"], ["\u2191 \u2193", "choose an event; enter changes, delete removes"],
+  ["u", "not certain: the event, else the clip"], ["t", "note"], ["z", "undo the last change"]];
+
+class Annotator {
+  constructor(model, el) {
+    Object.assign(this, { model, el, stop: new AbortController(), state: notCoding(), pending: [], sent: 0, told: "", token: Math.random().toString(36).slice(2, 10) });
+    this.build();
+    this.start({});
+    this.changes = Object.fromEntries(ANNOTATED.map(name => [`change:${name}`, () => this.later()]));
+    this.changes["change:meta"] = () => this.restart();
+    this.changes["change:marks"] = () => this.marksMoved();
+    this.changes["change:saved"] = () => this.heard();
+    this.changes["change:position"] = () => { this.state = notCoding(); this.told = ""; this.going = false; this.closeNote(); this.later(); };
+    for (const [event, act] of Object.entries(this.changes)) model.on(event, act);
+    whenGone(model, this.stop.signal, () => this.lost());
+    if (!isLive(model, el)) this.lost();
+  }
+
+  // ---- the page
+  build() {
+    const part = (role, tag = "div", more = {}) => this[role] = h(tag, { "data-role": role, class: `a-${role}`, ...more });
+    part("progress"); part("dots"); part("saving", "p", { role: "status" });
+    part("steps", "ol"); part("asked", "p", { role: "status" });  part("keys"); part("units"); this.toldLine = h("p", { "data-role": "told", class: "a-told", role: "status", "aria-live": "assertive" });
+    part("note", "div", { hidden: "" }); part("list", "ul", { "aria-label": "Events of this clip" }); part("unsaved", "div", { hidden: "" }); part("trouble", "p", { role: "alert", hidden: "" });
+    this.noteField = h("input", { type: "text", "data-role": "note-text", "aria-label": "Note", placeholder: "a note; Enter keeps it, Escape does not" });
+    this.note.append(this.noteField);
+    this.unsavedNote = h("p", {}); this.unsavedField = h("textarea", { readonly: "", rows: 4, spellcheck: "false", "aria-label": "Changes that are not saved" });
+    this.copier = h("button", { type: "button", "data-copy": "" }, "Copy");
+    this.unsaved.append(this.unsavedNote, this.unsavedField, this.copier);
+    this.jump = h("input", { type: "number", min: 1, "data-role": "jump", "aria-label": "Go to clip number" });
+    this.ways = h("span", { class: "a-ways" }, this.way("p", "\u2039 previous"), this.jump, this.way("n", "next \u203a"));
+    this.top = h("section", { class: "a-top", "aria-label": "Coding" }, h("div", { class: "a-queue" }, this.progress, this.dots, this.ways, this.saving), this.trouble, this.unsaved,
+      this.steps, h("div", { class: "a-ask" }, this.asked, this.toldLine), this.keys, this.units, this.note);
+    this.below = h("section", { class: "a-below", "aria-label": "Events" }, this.list, h("dl", { class: "m-help a-words" }, ...KEY_WORDS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)])));
+    this.listen();
+  }
+  way(key, text) { return h("button", { type: "button", "data-press": key, title: key }, text); }
+
+  listen() {
+    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.stop.signal });
+    for (const part of [this.top, this.below]) on(part, "click", e => this.clicked(e));
+    on(this.noteField, "keydown", e => {
+      e.stopPropagation();
+      if (e.key !== "Enter" && e.key !== "Escape") return;
+      e.preventDefault();
+      if (e.key === "Enter") this.follow(noteWritten(this.state, this.noteField.value.trim(), this.context()));
+      this.closeNote(); this.refocus();
+    });
+    on(this.jump, "keydown", e => { e.stopPropagation(); if (e.key === "Enter") { this.toClip(Number(this.jump.value) - 1); this.refocus(); } });
+    on(this.unsavedField, "keydown", e => e.stopPropagation());
+    on(this.copier, "click", () => this.copy());
+  }
+  clicked(e) {
+    const at = e.target.closest("[data-press], [data-au], [data-step], [data-event], [data-clip]")?.dataset;
+    if (!at) return;
+    if (at.press) for (const key of at.press.split(" ")) this.press(key);
+    else if (at.au) this.follow(chooseAu(this.state, Number(at.au), this.context()));
+    else if (at.clip) this.toClip(Number(at.clip));
+    else if (at.event && this.state.step === "browse") { const k = Number(at.event); this.state = { ...this.state, selected: k ? k - 1 : null }; this.press("ArrowDown"); }
+    else if (at.step && this.state.draft && at.step !== "au") { this.state = { ...this.state, step: at.step, left: this.state.left.filter(x => x !== at.step) }; this.draw(); }
+    if (this.note.hidden) this.refocus();
+  }
+  refocus() { this.scrubber.root.focus({ preventScroll: true }); }
+
+  // ---- the scrubber inside: a new one for each clip, the panel stays
+  start(kept) {
+    this.scrubber = new Scrubber(this.model, this.el, kept, { key: e => this.key(e), root: "mekit-annotator" });
+    this.known = { ...this.scrubber.marks };
+    this.scrubber.root.querySelector("header").after(this.top); this.scrubber.root.append(this.below);
+    this.draw();
+  }
+  restart() {
+    const inside = this.scrubber.root.contains(document.activeElement) || document.activeElement === document.body;
+    this.scrubber.close(); this.start({ frame: this.model.get("frame") });
+    if (inside && this.note.hidden) this.refocus();
+  }
+
+  context() {
+    const get = name => this.model.get(name);
+    return { marks: this.scrubber.marks, events: get("events"), clip: get("clip_verdict"), position: get("position"), aus: get("aus") };
+  }
+
+  // ---- keys and what follows from them
+  key(e) {
+    if (e.ctrlKey || e.metaKey || e.altKey) return false;
+    const own = e.target.closest?.("button, select, summary, a");
+    if (own && (e.key === " " || e.key === "Enter")) return false;
+    if (e.target.closest?.("[role=slider]") && /^Arrow(Up|Down)$/.test(e.key)) return false;
+    return this.press(e.key);
+  }
+  press(key) {
+    const result = codingKey(this.state, key, this.context());
+    if (!result) return false;
+    this.told = ""; this.follow(result);
+    return true;
+  }
+  follow({ state, effects }) {
+    this.state = state;
+    for (const [what, value] of effects) {
+      if (what === "say") this.told = value;
+      else if (what === "go") this.scrubber.go(value);
+      else if (what === "send") this.send(value);
+      else if (what === "clip") this.toClip(value);
+      else if (what === "note") this.openNote();
+      else if (what === "marks") this.putMarks(value);
+      else if (what === "clear") { if (this.scrubber.marks[value] != null) { this.quiet = true; this.scrubber.mark(value, true); this.quiet = false; this.known = { ...this.scrubber.marks }; } }
+      else if (what === "mark") return this.markHere(value);
+    }
+    this.draw();
+  }
+  markHere(name) {
+    this.quiet = true; this.scrubber.mark(name); this.quiet = false;
+    this.known = { ...this.scrubber.marks };
+    if (this.scrubber.marks[name] === this.scrubber.wanted) this.follow(markSet(this.state, name, this.scrubber.marks));
+    else { this.told = this.scrubber.status?.textContent ?? "That would be out of order"; this.draw(); }
+  }
+  putMarks(marks) {
+    this.quiet = true; this.model.set("marks", marks); this.quiet = false;
+    this.known = { ...marks };
+    if (!this.gone && !trySave(this.model)) this.lost();
+  }
+  // A mark set by the scrubber's own key or button counts as the answer, where it is the one asked for.
+  marksMoved() {
+    if (this.quiet) return;
+    const now = this.model.get("marks") ?? {}, moved = MARK_STEPS.filter(m => now[m] != null && now[m] !== this.known[m]);
+    this.known = { ...now };
+    if (moved.includes(this.state.step)) this.follow(markSet(this.state, this.state.step, now));
+    else this.draw();
+  }
+
+  openNote() { this.note.hidden = false; this.noteField.value = noteOf(this.state, this.context()) ?? ""; this.noteField.focus(); }
+  closeNote() { this.note.hidden = true; }
+
+  toClip(k) {
+    const last = this.model.get("queue").length - 1, here = this.model.get("position");
+    if (this.state.draft) { this.told = "Finish this event first, or Escape"; return this.draw(); }
+    if (k > last && this.model.get("queue").some(q => q.kind === "open")) k = this.model.get("queue").findIndex(q => q.kind === "open");
+    if (k < 0 || k > last || Number.isNaN(k)) { this.told = k < 0 ? "This is the first clip" : "This was the last clip"; return this.draw(); }
+    if (k === here) return this.draw();
+    this.going = true; this.send({ op: "go", to: k });
+  }
+
+  // ---- to Python: every change is a numbered message, kept here until Python has said that it is saved
+  send(change) {
+    const message = { kind: "code", id: `${this.token}:${++this.sent}`, clip: this.model.get("position"), ...change };
+    if (change.op !== "go" || !this.gone) this.pending.push(message);
+    if (this.gone) { if (change.op === "go") { this.pending.pop(); this.going = false; } return this.draw(); }
+    try { this.model.send(message); } catch { this.lost(); }
+    clearTimeout(this.slow); this.slow = setTimeout(() => this.draw(), 2000);
+  }
+  heard() {
+    const [token, id] = (this.model.get("saved").id ?? "").split(":");
+    if (token === this.token) this.pending = this.pending.filter(p => Number(p.id.split(":")[1]) > Number(id));
+    if (!this.pending.length) clearTimeout(this.slow);
+    this.later();
+  }
+  lost() { this.gone = true; this.going = false; this.draw(); }
+  async copy() {
+    try { await navigator.clipboard.writeText(this.unsavedField.value); this.copier.textContent = "Copied"; }
+    catch { this.unsavedField.focus(); this.unsavedField.select(); this.copier.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C"; }
+  }
+
+  // ---- what is written on the page
+  later() { if (!this.queued) this.queued = requestAnimationFrame(() => { this.queued = 0; this.draw(); }); }
+  draw() {
+    if (!this.scrubber) return;
+    const c = this.context(), s = this.state, queue = this.model.get("queue"), put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+    const changes = this.pending.filter(p => p.op !== "go"), saved = savedText(this.model.get("saved"), changes.length, this.gone);
+    put(this.progress, `clip ${c.position + 1} of ${queue.length} \u00b7 ${queueText(queue)}`);
+    put(this.saving, saved.text); this.saving.dataset.kind = saved.kind;
+    put(this.asked, this.going ? "opening \u2026" : askedOf(s, c)); put(this.toldLine, this.told);
+    this.drawDots(queue, c.position); this.drawSteps(s, c); this.drawKeys(s, c); this.drawEvents(s, c); this.drawUnsaved(changes, s, c);
+    this.jump.max = queue.length; if (document.activeElement !== this.jump) this.jump.value = c.position + 1;
+    const trouble = queue[c.position]?.problem; this.trouble.hidden = !trouble; put(this.trouble, trouble ?? "");
+    Object.assign(this.scrubber.root.dataset, { step: s.step, clip: c.position, events: c.events.length, saving: saved.kind });
+  }
+  drawDots(queue, position) {
+    const shown = queue.length <= 60;
+    this.dots.hidden = !shown;
+    if (!shown) return;
+    const nodes = queue.map((q, k) => h("button", { type: "button", "data-clip": k, "data-kind": q.kind, tabindex: "-1", "aria-current": k === position ? "true" : null,
+      "aria-label": `clip ${k + 1}: ${kindText(q.kind)}`, title: `${q.name}: ${kindText(q.kind)}${q.certain ? "" : ", not certain"}, ${q.events} events` }, q.certain ? "" : "?"));
+    this.dots.replaceChildren(...nodes);
+  }
+  drawSteps(s, c) {
+    const values = s.draft && { au: s.draft.number && `AU${s.draft.number}${s.draft.certain ? "" : "?"}`, intensity: s.draft.intensity, side: s.draft.side };
+    const value = step => !s.draft ? (MARK_STEPS.includes(step) ? c.marks[step] : s.step === step ? s.typed : null) : MARK_STEPS.includes(step) ? c.marks[step] ?? (s.left.includes(step) ? "not seen" : null)
+      : step === "au" && s.step === "au" ? s.typed : values[step];
+    this.steps.replaceChildren(...CODING_STEPS.map(step => h("li", { class: `a-step m-${step}`, "data-step": step, "aria-current": s.step === step ? "step" : null }, h("span", {}, step === "au" ? "AU" : step), h("b", {}, String(value(step) ?? "\u2013")))));
+  }
+  drawKeys(s, c) {
+    const held = this.keys.contains(document.activeElement) ? document.activeElement.dataset.press : null;
+    this.keys.replaceChildren(...keysNow(s, c).map(([key, text]) => h("button", { type: "button", "data-press": key, "aria-keyshortcuts": key }, h("kbd", {}, key.replace("Enter", "\u23ce").replace("Backspace", "\u232b").replace("Escape", "esc").replace("Delete", "del")), ` ${text}`)));
+    if (held) this.keys.querySelector(`[data-press="${held}"]`)?.focus();
+    const offered = s.step === "browse" && s.selected == null || s.step === "au";
+    this.units.hidden = !offered;
+    if (offered && !this.units.childElementCount) this.units.append(...this.model.get("shown").map(n => h("button", { type: "button", "data-au": n, title: c.aus[n], "aria-label": `AU ${n}, ${c.aus[n]}` }, `${n}`)));
+  }
+  drawEvents(s, c) {
+    const cells = e => [h("b", {}, codeOf(e)), h("span", {}, c.aus[e.number] ?? ""), h("span", {}, framesOf(e)), h("span", { class: "m-note" }, [e.ms, e.by, e.note].filter(Boolean).join(" \u00b7 "))];
+    const own = c.events.map((e, k) => h("li", {}, h("button", { type: "button", "data-event": k, "aria-pressed": String(s.selected === k), tabindex: "-1" }, ...cells(e))));
+    const others = (this.model.get("others") ?? []).map(e => h("li", { class: "a-other" }, ...cells(e)));
+    const verdict = c.clip.kind !== "open" || c.clip.note || !c.clip.certain ? [h("li", { class: "a-verdict" }, `clip: ${kindText(c.clip.kind)}${c.clip.certain ? "" : ", not certain"}${c.clip.note ? ` \u00b7 ${c.clip.note}` : ""}`)] : [];
+    this.list.replaceChildren(...(own.length ? own : [h("li", { class: "m-note" }, "no event coded in this clip")]), ...verdict, ...others);
+  }
+  drawUnsaved(changes, s, c) {
+    const text = this.gone ? unsavedText(changes, s, c.marks, c.position) : "";
+    this.unsaved.hidden = text === "";
+    if (this.unsavedField.value !== text) { this.unsavedField.value = text; this.copier.textContent = "Copy"; }
+    this.unsavedNote.textContent = "Run the cell again: it goes on where this stopped. These lines are not saved; copy them, and give them to recover(\u2026) of the new widget:";
+  }
+
+  close() {
+    cancelAnimationFrame(this.queued); clearTimeout(this.slow);
+    this.stop.abort();
+    for (const [event, act] of Object.entries(this.changes)) this.model.off(event, act);
+    this.scrubber.close();
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const annotator = new Annotator(model, el);
+    return () => annotator.close();
+  },
+};
