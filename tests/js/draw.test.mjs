@@ -8,6 +8,13 @@ test("every frame owns an equal part of the track, ends included", () => {
   assert.equal(d.frameAt(640, 640, 200), 199);
 });
 
+test("a notch of the wheel is a frame on every mouse, and the short moves of a touch pad add up", () => {
+  const turn = (moves, more = {}) => moves.reduce(([left, n], deltaY) => { const got = d.notches(left, { deltaX: 0, deltaY, deltaMode: 0, ...more }); return [got.left, n + got.frames]; }, [0, 0])[1];
+  assert.equal(turn([120]), 1); assert.equal(turn([-100, -53]), -2); assert.equal(turn([3, 3], { deltaMode: 1 }), 2);
+  assert.equal(turn(Array(30).fill(10)), 6); assert.equal(turn([20, 20, -20, -20, -20]), -1);
+  assert.equal(d.notches(0, { deltaX: 120, deltaY: 0, deltaMode: 0 }).frames, 1);
+});
+
 test("the frame at a time is the last whose time has come, at variable rate too", () => {
   const times = [0, 5, 12, 40, 41];
   assert.deepEqual([-1, 0, 4.9, 5, 39.9, 40, 99].map(t => d.indexAt(times, t)), [0, 0, 0, 1, 2, 3, 4]);

@@ -6,6 +6,13 @@ export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 export const frameAt = (x, width, n) => clamp(Math.floor(x / width * n), 0, n - 1);
 export const shareOf = (i, n) => (i + 0.5) / n;
 
+// Frames to go for a turn of the wheel: one a notch, however long the mouse says a notch is; the short moves of a touch pad add up.
+export const notches = (left, { deltaX, deltaY, deltaMode }) => {
+  const d = Math.abs(deltaY) >= Math.abs(deltaX) ? deltaY : deltaX, sum = left * d < 0 ? d : left + d;
+  if (deltaMode || Math.abs(d) >= 50) return { left: 0, frames: Math.sign(d) };
+  return { left: sum % 50, frames: Math.trunc(sum / 50) };
+};
+
 // The frame on screen at time t: the last one whose time has come.
 export const indexAt = (times, t) => {
   let low = 0, high = times.length - 1;

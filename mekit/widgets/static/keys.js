@@ -1,7 +1,7 @@
 // Which key does what: one table for the help, one for the keyboard. Buttons bear the same names (data-act).
 
 export const KEYS = [
-  ["\u2190 \u2192", "one frame; with shift ten"], ["home end", "first, last frame"], ["[ ]", "previous, next mark"],
+  ["\u2190 \u2192", "one frame; with shift ten; also the wheel over track or curves"], ["home end", "first, last frame"], ["[ ]", "previous, next mark"],
   ["space", "play, pause"], [", .", "slower, faster"], ["l", "loop: off, whole, between the marks"],
   ["o a f", "set onset, apex, offset; with shift clear"], ["u y", "undo, redo marks (also ctrl z, ctrl y)"], ["1 \u2026 9", "show or hide a pane"],
   ["+ \u2212 0", "zoom in, out, whole frame; ctrl and wheel, pinch; double tap for the whole"], ["alt \u2190 \u2191 \u2192 \u2193", "move the reading cross, or else the zoomed picture; with shift further"],

@@ -2,7 +2,7 @@
 // Another widget builds on it by `hooks`: key(event) -> true where it took the key; root: a further class of the root element.
 
 import { asBytes, clipLoader, FrameStore } from "./store.js";
-import { clamp, frameAt, ms, playTimes, shareOf } from "./draw.js";
+import { clamp, frameAt, ms, notches, playTimes, shareOf } from "./draw.js";
 import { clipSide, offWords, partner, stepWords, stepsOf } from "./compare.js";
 import { Chart } from "./chart.js";
 import { Controls, helpButton } from "./controls.js";
@@ -101,6 +101,12 @@ export class Scrubber {
     });
     for (const end of ["pointerup", "pointercancel"]) on(bar, end, () => this.settle());
     on(bar, "pointerleave", () => this.chart.point(null));
+    on(bar, "wheel", e => {
+      if (e.ctrlKey || e.metaKey) return;
+      e.preventDefault();
+      const { left, frames } = notches(this.rolled ?? 0, e); this.rolled = left;
+      if (frames) { this.step(frames * (e.shiftKey ? 10 : 1)); this.settleSoon(); }
+    }, { passive: false });
   }
   listenWipe(wipe, on) {
     const slide = e => { const box = wipe.stage.getBoundingClientRect(); this.slide((e.clientX - box.left) / box.width); };
