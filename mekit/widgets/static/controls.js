@@ -24,7 +24,8 @@ export class Controls {
     this.node = h("div", { class: "m-bar" },
       group(buttonOf("back", "Previous frame", "\u2039", "left"), this.play, buttonOf("next", "Next frame", "\u203a", "right")),
       group(buttonOf("slower", "Slower", "\u2212", ","), this.pace, buttonOf("faster", "Faster", "+", "."), this.looper),
-      group(buttonOf("earlier", "Previous mark", "[", "["), ...MARKS.map(m => this.marker[m]), buttonOf("later", "Next mark", "]", "]"), this.undo, this.redo),
+      group(buttonOf("earlier", "Previous mark", "[", "["), ...MARKS.map(m => this.marker[m]), buttonOf("later", "Next mark", "]", "]")),
+      group(this.undo, this.redo),
       group(buttonOf("out", "Zoom out", "\u2296", "-"), this.scale, buttonOf("in", "Zoom in", "\u2295", "+")),
       group(...Object.values(this.tools)), panes.length > 1 ? group(...this.toggles) : null, this.rate, this.status);
   }

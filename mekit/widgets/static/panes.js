@@ -73,7 +73,7 @@ const drawFrame = (context, bitmap, view, width, height, smooth = width < view.w
   context.drawImage(bitmap, view.x, view.y, view.w, view.h, 0, 0, width, height);
 };
 
-const LOUPE = 116;      // screen pixels
+const LOUPE = 120;      // screen pixels, at most
 
 // What every picture on the stage has: a place in the grid, a cross, a loupe, outlines of regions.
 class Picture {
@@ -82,9 +82,8 @@ class Picture {
     this.context = canvas.getContext("2d", { alpha: false });
     this.cross = h("i", { class: "m-cross", hidden: "" });
     this.loupe = h("canvas", { class: "m-loupe", hidden: "", "aria-hidden": "true" });
-    this.stage = h("div", { class: "m-stage" }, canvas, this.cross, this.loupe);
     this.outlines = outlinesOf(regions);
-    if (this.outlines) this.stage.append(this.outlines);
+    this.stage = h("div", { class: "m-stage" }, canvas, this.outlines, this.loupe, this.cross);
     this.node = h("figure", { class: "m-pane" }, this.stage, h("figcaption", {}, ...caption));
   }
 
@@ -96,7 +95,9 @@ class Picture {
     Object.assign(this, { width, height: high, ratio: cw / width, screen: ratio });
     this.node.style.width = canvas.style.width = `${width}px`;
     canvas.style.height = `${high}px`;
-    this.loupe.width = this.loupe.height = LOUPE * ratio;
+    this.wide = Math.round(Math.min(LOUPE, 0.4 * width, 0.4 * high));
+    this.loupe.width = this.loupe.height = this.wide * ratio;
+    this.loupe.style.width = this.loupe.style.height = `${this.wide}px`;
   }
 
   // The same spot in every pane, where the pointer is in one of them.
@@ -107,12 +108,11 @@ class Picture {
   magnify(spot, view, paint) {
     this.loupe.hidden = !spot;
     if (!spot) return;
-    const size = Math.min(LOUPE, this.width, this.height), { src, left, top } = loupeOf(spot, view, this.width, this.height, LOUPE, loupePower(this.width / view.w));
+    const { src, left, top } = loupeOf(spot, view, this.width, this.height, this.wide, loupePower(this.width / view.w));
     const context = this.loupe.getContext("2d", { alpha: false }), px = this.loupe.width;
     context.fillStyle = "#0a0c10"; context.fillRect(0, 0, px, px);
     paint(context, src, px);
     this.loupe.style.transform = `translate(${left}px, ${top}px)`;
-    this.loupe.classList.toggle("m-small", size < LOUPE);
   }
   outline(view, hits, all) {
     if (!this.outlines) return;
@@ -204,7 +204,7 @@ export class Wipe extends Picture {
   constructor(meta, panes, regions) {
     const choice = what => h("select", { "aria-label": `${what} of the wipe`, "data-wipe": what }, ...panes.map((p, k) => h("option", { value: k }, p.name)));
     const left = choice("left"), right = choice("right");
-    super(meta, h("canvas", { "data-role": "wipe", role: "img", "aria-label": "wipe between two panes" }), [h("b", {}, "wipe"), left, h("span", { class: "m-note" }, "|"), right], regions);
+    super(meta, h("canvas", { "data-role": "wipe", role: "img", "aria-label": "wipe between two panes" }), [left, right], regions);
     this.divider = h("div", { class: "m-divider", role: "slider", tabindex: "0", "aria-valuemin": 0, "aria-valuemax": 100, "data-role": "divider" }, h("i"));
     this.tags = [h("b", { class: "m-tag" }), h("b", { class: "m-tag m-right" })];
     this.stage.append(...this.tags, this.divider);

@@ -13,8 +13,8 @@ export const placeText = ({ n, numbers, times }, i, onset) => [
 export const partText = (stack, data, grid, spot, channel) => {
   const x = valueAt(stack, data, grid, spot.x, spot.y, channel);
   if (x === null) return null;
-  const shown = x * stack.factor, text = stack.channels > 1 || stack.signed ? signed(shown, stack.digits) : shown.toFixed(stack.digits);
-  return `${text} ${stack.unit}`.trimEnd() + (stack.second ? ` (${signed(shown * stack.second.factor, 2)} ${stack.second.unit})` : "");
+  const shown = x * stack.factor, text = stack.channels > 1 || stack.signed ? signed(shown, stack.digits).trim() : shown.toFixed(stack.digits);
+  return `${text} ${stack.unit}`.trimEnd() + (stack.second ? ` (${signed(shown * stack.second.factor, 2).trim()} ${stack.second.unit})` : "");
 };
 
 const NONE = "\u2013";
@@ -40,9 +40,9 @@ export class Readout {
 
   // spot in this clip's pixels, or null; hits: the regions under it
   read(spot, entry, hits) {
-    write(this.where.value, spot ? `x ${Math.floor(spot.x)} y ${Math.floor(spot.y)}` : "point at a pane, or press x");
+    write(this.where.value, spot ? `x ${Math.floor(spot.x)} y ${Math.floor(spot.y)}` : this.name ? NONE : "point at a pane, or press x");
     for (const { stack, s, channel, value } of this.parts) write(value, spot ? partText(s, entry?.stacks[stack], this.meta.grid, spot, channel) ?? NONE : NONE);
-    if (this.region) write(this.region.value, !spot ? "AU region" : hits.length ? hits.map(regionWords).join(" \u00b7 ") : "in no AU region");
+    if (this.region) write(this.region.value, !spot ? `AU region ${NONE}` : hits.length ? hits.map(regionWords).join(" \u00b7 ") : "in no AU region");
   }
   // The same in one sentence, to be read aloud.
   get sentence() {

@@ -18,7 +18,7 @@ import { Stage } from "./stage.js";
 const ROOM_BYTES = 160 * 2 ** 20;
 const storeOf = (model, which, room) => {
   if (typeof openStore === "function") return openStore(model, which, room);
-  const meta = model.get("meta"), load = clipLoader(meta, asBytes(model.get("frames")), asBytes(model.get("values")));
+  const two = which ? "2" : "", meta = which ? model.get("meta").compare : model.get("meta"), load = clipLoader(meta, asBytes(model.get(`frames${two}`)), asBytes(model.get(`values${two}`)));
   const bytes = 4 * meta.w * meta.h + Object.values(meta.stacks).reduce((sum, s) => sum + 2 * s.channels * meta.grid.w * meta.grid.h, 0);
   return new FrameStore(i => load(i).then(e => ({ ...e, bitmaps: e.bitmaps ?? { frame: e.bitmap } })), meta.n, clamp(Math.floor(room / bytes), 24, 2000));
 };
@@ -312,7 +312,7 @@ export class Scrubber {
   // The second clip's frame for the one on the screen, after what pairs them has changed.
   again() {
     write(this.inStep, stepWords(...this.sides, this.way));
-    write(this.stepButton, `in step by ${{ ms: "time", count: "frames", mark: "marks" }[this.way]}`);
+    write(this.stepButton, this.way === "mark" ? (this.meta.times && this.compare.times ? "go by time" : "go by frames") : "go by marks");
     if (this.shown !== null) { const i = this.wanted; this.wanted = null; this.go(i); }
   }
   showTools() {

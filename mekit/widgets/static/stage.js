@@ -38,8 +38,8 @@ export class Stage {
     const { meta, compare } = this, count = clip => this.seen.filter(p => p.clip === clip).length;
     const a = arrange(width, [count(1) + (this.wipe?.on ? 1 : 0), count(2)], meta.w, meta.h, room), key = JSON.stringify([a, ratio, this.active.length]);
     this.node.style.setProperty("--m-columns", `repeat(${a.columns}, ${a.wide}px)`);
-    const lead = this.seen.find(p => p.clip === 2);
-    for (const p of this.panes) p.node.style.gridColumnStart = p === lead && a.breaks && count(1) ? "1" : "";
+    const lead = this.seen.find(p => p.clip === 2), below = this.wipe?.on && a.columns > Math.max(count(1), count(2)) ? "2" : "1";     // each pane under its like
+    for (const p of this.panes) p.node.style.gridColumnStart = p === lead && a.breaks && count(1) ? below : "";
     if (key === this.key) return false;
     this.key = key;
     for (const p of this.pictures) p.size(p.meta === compare ? scaleWithin(compare.w, a.wide) : a.scale, ratio, a.wide);
