@@ -24,7 +24,7 @@ from ..data.clip import Clip, with_terms
 from .detect import BOX_EYES, detect
 from ..viz.frames import encode_jpeg
 
-# %% ../../nbs/20a_face.landmarks.ipynb #42e339d1
+# %% ../../nbs/20a_face.landmarks.ipynb #1d0c31be
 METHODS = ("truth", "mediapipe", "eyes")
 HOW = {"truth": "from the synthetic truth", "mediapipe": "MediaPipe", "eyes": "estimated from the eyes", "given": "given"}
 
@@ -55,7 +55,7 @@ def outlined(frame: np.ndarray,        # h w 3
     from base64 import b64encode
     h, w = frame.shape[:2]
     data = b64encode(encode_jpeg(frame, quality=88)).decode()
-    paths = "".join(f'<polyline points="{" ".join(f"{x + .5:.1f},{y + .5:.1f}" for x, y in line)}" fill="none" stroke="{colour}" stroke-width="{max(h, w) / 320:.2f}"/>' for line in lines)
+    paths = "".join(f'<polyline points="{" ".join(f"{x + .5:.1f},{y + .5:.1f}" for x, y in line)}" fill="none" stroke="{colour}" stroke-width="{max(h, w) / 420:.2f}"/>' for line in lines)
     return (f'<svg viewBox="0 0 {w} {h}" width="{round(w * 360 / max(h, w))}" style="max-width:100%" role="img" aria-label="face with outlines">'
             f'<image href="data:image/jpeg;base64,{data}" width="{w}" height="{h}"/>{paths}{words}</svg>')
 
