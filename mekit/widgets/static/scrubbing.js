@@ -1,7 +1,7 @@
 // A clip on the page, to seek, play and mark: frames and values live here; only marks and the settled playhead go back to Python.
 // Another widget builds on it by `hooks`: key(event) -> true where it took the key; root: a further class of the root element.
 
-import { asBytes, clipLoader, FrameStore } from "./store.js";
+import { openStore } from "./store.js";
 import { clamp, frameAt, ms, notches, playTimes, shareOf } from "./draw.js";
 import { clipSide, offWords, partner, stepWords, stepsOf } from "./compare.js";
 import { Chart } from "./chart.js";
@@ -16,12 +16,6 @@ import { Readout } from "./readout.js";
 import { Stage } from "./stage.js";
 
 const ROOM_BYTES = 160 * 2 ** 20;
-const storeOf = (model, which, room) => {
-  if (typeof openStore === "function") return openStore(model, which, room);
-  const two = which ? "2" : "", meta = which ? model.get("meta").compare : model.get("meta"), load = clipLoader(meta, asBytes(model.get(`frames${two}`)), asBytes(model.get(`values${two}`)));
-  const bytes = 4 * meta.w * meta.h + Object.values(meta.stacks).reduce((sum, s) => sum + 2 * s.channels * meta.grid.w * meta.grid.h, 0);
-  return new FrameStore(i => load(i).then(e => ({ ...e, bitmaps: e.bitmaps ?? { frame: e.bitmap } })), meta.n, clamp(Math.floor(room / bytes), 24, 2000));
-};
 
 export class Scrubber {
   constructor(model, el, kept = {}, hooks = {}) {
@@ -45,9 +39,9 @@ export class Scrubber {
 
   openStores() {
     const { compare } = this, room = compare ? ROOM_BYTES / 2 : ROOM_BYTES;
-    this.store = storeOf(this.model, 0, room);
+    this.store = openStore(this.model, 0, room);
     if (!compare) return;
-    this.second = storeOf(this.model, 1, room);
+    this.second = openStore(this.model, 1, room);
     this.sides = [clipSide({ ...this.meta, marks: this.marks }), clipSide(compare)];
     const ways = stepsOf(...this.sides), wished = compare.sync === "mark" ? "mark" : ways[0];
     this.way = wished;
@@ -280,7 +274,7 @@ export class Scrubber {
     if (changed || force) { this.stage.outline(this.view); this.redraw(); }
   }
   alone() {
-    this.gone = true; this.lost.hidden = false;
+    this.gone = true; this.lost.hidden = false; this.store.lost(); this.second?.lost();
     this.lost.textContent = "not connected to Python: marks stay in this page only";
   }
   save() { if (!this.gone && !trySave(this.model)) this.alone(); }
