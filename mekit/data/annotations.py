@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MARKS', 'KINDS', 'COLUMNS', 'Event', 'Verdict', 'BadRow', 'Annotations', 'label_of', 'to_text', 'write_csv',
-           'read_csv', 'coder_file', 'Store', 'verdict_swap', 'place']
+           'read_csv', 'coder_file', 'NotSaved', 'Store', 'verdict_swap', 'place']
 
 # %% ../../nbs/15_data.annotations.ipynb #a7eddd8b
 import csv
@@ -166,7 +166,7 @@ def label_of(table: Annotations, sample: str, coder: str, like: Label | None = N
     return replace(like or Label(terms=Terms("private")), onset=first([e.onset for e in events], min), apex=ranked[0].apex if ranked else None,
                    offset=first([e.offset for e in events], max), aus=tuple(dict.fromkeys(e.au for e in events)), sample=sample, coder=coder)
 
-# %% ../../nbs/15_data.annotations.ipynb #01a1e3be
+# %% ../../nbs/15_data.annotations.ipynb #811f2bb6
 COLUMNS = ("sample", "coder", "kind", "au", "side", "intensity", "certain", "onset", "apex", "offset", "onset_ms", "apex_ms", "offset_ms", "note")
 
 def _cells(row) -> dict:
@@ -180,12 +180,13 @@ def _cells(row) -> dict:
 
 def to_text(table: Annotations) -> str:
     "The table as CSV; rows that could not be read at the end, as they were"
+    return "".join(map(_line, (COLUMNS, *([_cells(row)[c] for c in COLUMNS] for row in table.rows), *(bad.cells for bad in table.unread))))
+
+def _line(cells) -> str:
+    "One line of CSV; Python quotes a lone carriage return only where lines end in one"
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in table.rows: writer.writerow([_cells(row)[c] for c in COLUMNS])
-    for bad in table.unread: writer.writerow(bad.cells)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()[:-2] + "\n"
 
 def write_csv(table: Annotations, path) -> Path:
     "Write the table whole or not at all, and see it to the disk"
@@ -295,11 +296,14 @@ def coder_file(path,                # a .csv file, or a folder in which each cod
     need(isinstance(coder, str) and re.fullmatch(r"\w[\w.-]*", coder) is not None, "coder", expected="a short name of letters, digits, '-' and '_'", received=repr(coder))
     return Path(path) if Path(path).suffix.lower() == ".csv" else Path(path) / f"{coder}.csv"
 
-# %% ../../nbs/15_data.annotations.ipynb #51ebffca
+# %% ../../nbs/15_data.annotations.ipynb #9d75ecc5
+class NotSaved(MekitError):
+    "The disk refused; the change is kept in memory"
+
 class Store:
     "A coder's annotations in a file, saved at every change"
     def __init__(self, path, coder: str, *, shared: bool = False):
-        self.path, self.coder, self.shared, self.table, self.history, self.known = coder_file(path, coder), coder, shared, Annotations(), [], None
+        self.path, self.coder, self.shared, self.table, self.history, self.known, self.unsaved = coder_file(path, coder), coder, shared, Annotations(), [], None, False
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self.path):
             for torso in self.path.parent.glob(f".{glob.escape(self.path.stem)}-????????{self.path.suffix}"): torso.unlink(missing_ok=True)
@@ -308,7 +312,7 @@ class Store:
     def _refresh(self) -> None:
         "Take what is in the file, if somebody changed it; a file that has gone is written again"
         stamp = _stamp(self.path)
-        if stamp == self.known or stamp is None: return
+        if self.unsaved or stamp == self.known or stamp is None: return
         table = read_csv(self.path)
         others = [c for c in table.coders if c != self.coder]
         need(self.shared or not others, str(self.path), expected=f"rows of {self.coder} only", received=f"rows of {', '.join(others)}",
@@ -316,24 +320,25 @@ class Store:
         self.table, self.known = table, stamp
 
     def change(self, *swaps) -> Annotations:
-        "Apply (old, new) pairs, None for nothing, in one step: add, replace, remove"
+        "Apply (old, new) pairs, None for nothing, in one step: add, replace, remove; without any, save what is not saved"
         with _locked(self.path):
             self._refresh()
             table = self.table
             for old, new in swaps: table = table.add(new) if old is None else table._swap(old, new)
-            if table != self.table or self.known is None:
-                try: table.to_csv(self.path)
-                except OSError as error: raise MekitError(f"{self.path}: not saved, {error.strerror or error}. Is it open in another program, or the disk full?") from error
-                self.table, self.known = table, _stamp(self.path)
+            if table != self.table or self.unsaved or _stamp(self.path) is None:
+                self.table, self.unsaved = table, True      # kept in memory if the disk refuses
+                try: self.table.to_csv(self.path)
+                except OSError as error: raise NotSaved(f"{self.path}: not saved, {error.strerror or error}. Is it open in another program, or the disk full? It is kept, and tried again with the next change.") from error
+                self.known, self.unsaved = _stamp(self.path), False
         return self.table
 
     def do(self, *swaps) -> Annotations:
         "A change that can be undone"
+        with _locked(self.path): self._refresh()
         before = self.table.rows
-        self.change(*swaps)
-        made = tuple((old, new) for old, new in swaps if old is not None or new not in before)
-        if self.table.rows != before: self.history.append(made)
-        return self.table
+        try: return self.change(*swaps)
+        finally:
+            if self.table.rows != before: self.history.append(tuple((old, new) for old, new in swaps if old is not None or new not in before))
 
     def undo(self) -> tuple | None:
         "Take back the last change; gives the swaps made, or None where there is none"
