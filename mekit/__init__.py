@@ -10,13 +10,18 @@ _VERBS = {
     "data.clip": ["read_clip"],
     "data.synthetic": ["synthesize", "demo"],
     "face.detect": ["detect", "crop_face"],
+    "face.landmarks": ["landmarks"],
+    "face.align": ["align"],
+    "face.regions": ["regions"],
     "motion.flow": ["flow"],
     "motion.strain": ["strain"],
+    "motion.magnify": ["magnify"],
     "models.zoo": ["build", "load", "models"],
     "explain.core": ["attribute"],
     "figures.motion": ["figure"],
     "figures.export": ["export"],
     "widgets.scrubber": ["scrub"],
+    "widgets.annotator": ["annotate"],
     "widgets.workbench_panel": ["workbench"],
 }
 _SHORT = {"read": "read_clip", "crop": "crop_face"}
