@@ -14,10 +14,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-from barcode import READ_BARCODE_JS, barcode, read_barcode, write_folder, write_video
+from barcode import READ_BARCODE_JS, SUITE, barcode, box, read_barcode, remux, suite, write_folder, write_trimmed, write_video
 from PIL import Image
 
-import mekit.data.clip as module
+import mekit.media.images as images
+import mekit.media.index as index
+import mekit.media.video as media
 from mekit.core import Lazy, MekitError, MekitWarning
 from mekit.data.clip import Clip, Truth, read_clip
 from mekit.labels import Label, Terms
@@ -117,8 +119,8 @@ def test_the_real_video(video):
 def test_going_forwards_decodes_each_frame_once(made, monkeypatch):
     clip = read_clip(made("h264 with B-frames")[0])
     went = []
-    go = module._Video._go
-    monkeypatch.setattr(module._Video, "_go", lambda self, start: (went.append(start), go(self, start))[1])
+    go = media.Video.go
+    monkeypatch.setattr(media.Video, "go", lambda self, start: (went.append(start), go(self, start))[1])
     for _ in clip.frames:
         pass
     assert len(went) == 1
@@ -128,26 +130,20 @@ def test_going_forwards_decodes_each_frame_once(made, monkeypatch):
     assert len(went) <= 1 + 5
 
 
-def test_long_files_are_numbered_by_their_packets(made, monkeypatch):
-    monkeypatch.setattr(module, "CHECK_PIXELS", 5 * 128 * 160)
-    for name in ("h264, variable rate, 4 B-frames", "h264, open GOP", "VP9"):
-        path, times = made(name)
-        assert not module._scan(path, module.CHECK_PIXELS).whole
-        clip, said = quietly(path)
-        assert wrong(clip, n=30) == 0 and np.abs(clip.times - times).max() < 0.1 and not said
+@pytest.mark.parametrize("name", ["h264, variable rate, 4 B-frames", "h264, open GOP", "VP9", "VP9, variable rate", "MJPEG in AVI"])
+def test_long_files_are_numbered_by_their_packets(made, monkeypatch, name):
+    monkeypatch.setattr(media, "CHECK_FRAMES", 50)
+    path, times = made(name)
+    clip, said = quietly(path)
+    assert not clip.frames.load.index.checked
+    assert wrong(clip, n=40) == 0 and np.abs(clip.times - times).max() < 0.1 and not said
+    assert read_clip(path, check=True).frames.load.index.checked
 
 
-def _remux(source, path, keep, shift=0, **options):
-    "Copy the packets for which keep(packet) holds"
-    with av.open(str(source)) as a, av.open(str(path), "w", options=options) as b:
-        stream = b.add_stream_from_template(a.streams.video[0])
-        for packet in a.demux(video=0):
-            if packet.dts is not None and keep(packet):
-                packet.pts -= shift
-                packet.dts -= shift
-                packet.stream = stream
-                b.mux(packet)
-    return path
+def test_a_long_file_that_cannot_be_entered_at_its_key_frames_is_decoded_throughout(made, monkeypatch):
+    monkeypatch.setattr(media, "CHECK_FRAMES", 50)
+    clip, said = quietly(made("h264, intra refresh")[0])
+    assert clip.frames.load.index.checked and wrong(clip, n=40) == 0 and not said
 
 
 def test_trimmed_with_an_edit_list(made, tmp_path):
@@ -160,7 +156,7 @@ def test_trimmed_with_an_edit_list(made, tmp_path):
         tick = container.streams.video[0].time_base
     cut, key = round(times[30] / 1000 / tick), round(times[24] / 1000 / tick)
     seen = []
-    path = _remux(source, tmp_path / "trimmed.mp4", lambda p: seen.append(p.pts) or key in seen, cut, avoid_negative_ts="disabled")
+    path = remux(source, tmp_path / "trimmed.mp4", lambda p: seen.append(p.pts) or key in seen, cut, avoid_negative_ts="disabled")
     with av.open(str(path)) as container:
         assert container.streams.video[0].frames > 60
     clip, said = quietly(path)
@@ -173,7 +169,7 @@ def test_pictures_that_cannot_be_shown_are_not_counted(made, tmp_path):
     "A file that begins in the middle of an open GOP: its first pictures have nothing to be predicted from"
     source, _ = made("h264, open GOP")
     count = iter(range(1000))
-    clip = read_clip(_remux(source, tmp_path / "lead.mp4", lambda p: next(count) >= 30))
+    clip = read_clip(remux(source, tmp_path / "lead.mp4", lambda p: next(count) >= 30))
     first = read_barcode(clip.frames[0])
     assert first > 30 and clip.times[0] == 0 and clip.numbers[0] == 0
     assert [read_barcode(clip.frames[i]) - first for i in (len(clip) - 1, 3, 0)] == [len(clip) - 1, 3, 0]
@@ -204,7 +200,7 @@ def test_a_telephone_held_upright_is_turned(tmp_path):
 def test_lost_pictures_show_as_a_jump(made, tmp_path):
     source, _ = made("h264, all intra")
     count = iter(range(1000))
-    clip, said = quietly(_remux(source, tmp_path / "gap.mp4", lambda p: next(count) not in (40, 41)))
+    clip, said = quietly(remux(source, tmp_path / "gap.mp4", lambda p: next(count) not in (40, 41)))
     assert len(clip) == 88 and "jump 1 times, first after frame 39 (100 ms instead of 33)" in said[0]
     assert clip.fps == pytest.approx(30)
 
@@ -247,9 +243,9 @@ def test_a_declared_rate_is_used_and_a_contradiction_announced(made):
 
 def test_the_file_is_closed_when_nobody_holds_the_clip(made):
     clip = read_clip(made("h264, all intra")[0])
-    assert clip.frames.load.__self__.container is None
+    assert clip.frames.load.container is None
     clip.frames[7]
-    alive, piece = weakref.ref(clip.frames.load.__self__), clip.frames[3:9]
+    alive, piece = weakref.ref(clip.frames.load), clip.frames[3:9]
     container = alive().container
     del clip
     assert read_barcode(piece[0]) == 3
@@ -374,7 +370,7 @@ def test_truncated_files(tmp_path):
     (tmp_path / "noindex.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:9000])
     with pytest.raises(MekitError, match="cut short"):
         read_clip(tmp_path / "noindex.mp4")
-    _remux(tmp_path / "whole.mp4", tmp_path / "front.mp4", lambda p: True, movflags="faststart")
+    remux(tmp_path / "whole.mp4", tmp_path / "front.mp4", lambda p: True, movflags="faststart")
     write_video(tmp_path / "whole.webm", 90, codec="libvpx-vp9", fps=25)
     for name in ("front.mp4", "whole.webm"):
         data = (tmp_path / name).read_bytes()
@@ -499,7 +495,7 @@ def test_empty_folder_and_folder_of_something_else(tmp_path):
 
 
 def test_images_that_vanish_or_change_after_opening(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "CHECK_PIXELS", 0)
+    monkeypatch.setattr(images, "CHECK_PIXELS", 0)
     files = write_folder(tmp_path, 4, ".jpg")
     clip = read_clip(tmp_path)
     files[1].unlink()

@@ -141,7 +141,7 @@ def _one_size(names: list[str], sizes: list, where: str, do: str) -> None:
     need(False, where, expected=f"images of one size; {names[0]} is {sizes[0][0]} x {sizes[0][1]} (h x w)",
          received=f"{names[odd]} of {sizes[odd][0]} x {sizes[odd][1]}; {sum(s != sizes[0] for s in sizes)} of {len(sizes)} differ", do=do)
 
-# %% ../../nbs/07_media.images.ipynb #3b546d81
+# %% ../../nbs/07_media.images.ipynb #e68a5877
 CHECK_PIXELS = 5e8      # up to this many pixels every image is decoded once on opening; beyond, as it is used
 
 def _files(folder: Path, where: str) -> list[Path]:
@@ -165,6 +165,8 @@ def read_folder(folder, *, bits: int | None = None) -> Recording:
     known = all(f.name in table for f in files)
     numbers = np.array([table[f.name][0] for f in files]) if known else _numbers([f.name for f in files], where)
     times = np.array([table[f.name][1] for f in files])[good] if known and beside["timebase"] != "unknown" else None
+    if beside and not known: warn(f"{where}: {TABLE} does not name every image; times and marks are unknown.")
+    beside = beside | {"places": [table[files[i].name][2] for i in good]} if known else {k: beside[k] for k in ("mekit", "terms") if k in beside}
     files, sizes = [files[i] for i in good], [sizes[i] for i in good]
     _one_size([f.name for f in files], sizes, where, "Put each recording into a folder of its own.")
     _warn_dark(files[0], bits, where)
@@ -172,19 +174,19 @@ def read_folder(folder, *, bits: int | None = None) -> Recording:
 
 def _file(files: list[Path], size: tuple[int, int], bits: int | None, i: int) -> np.ndarray: return _again(files[i], size, bits)
 
-# %% ../../nbs/07_media.images.ipynb #356e6285
+# %% ../../nbs/07_media.images.ipynb #f5487276
 TABLE, LABEL = "times.csv", "label.json"
 COLUMNS = ["file", "number", "ms"]
 
 def _beside(folder: Path, where: str) -> tuple[dict, dict]:
-    "What is written beside the images: facts of the clip, and (number, ms) of each file"
+    "What is written beside the images: facts of the clip, and (number, ms, place) of each file"
     if not (folder / LABEL).is_file(): return {}, {}
     try:
         facts = json.loads((folder / LABEL).read_text(encoding="utf-8"))
         if not isinstance(facts, dict) or "mekit" not in facts: return {}, {}
         with open(folder / TABLE, newline="", encoding="utf-8") as file:
             head, *rows = csv.reader(file)
-        table = {name: (int(number), float(ms) if ms else np.nan) for name, number, ms in rows}
+        table = {name: (int(number), float(ms) if ms else np.nan, place) for place, (name, number, ms) in enumerate(rows)}
         need(head == COLUMNS and isinstance(facts["timebase"], str), f"{where}/{TABLE}", expected=f"columns {','.join(COLUMNS)}", received=",".join(head))
     except (OSError, ValueError, KeyError) as error:
         warn(f"{where}: {LABEL} or {TABLE} cannot be used ({type(error).__name__}: {error}); times and marks are unknown.")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VIDEOS', 'atomic_folder', 'write_folder', 'write_video', 'with_notes']
 
-# %% ../../nbs/08_media.write.ipynb #d2174008
+# %% ../../nbs/08_media.write.ipynb #d30a5c3b
 import base64
 import csv
 import io
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
-from ..core import atomic_path, need, warn, write_atomic
+from ..core import atomic_path, need, warn
 from .images import COLUMNS, LABEL, TABLE
 from .video import Recording
 
