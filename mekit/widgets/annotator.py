@@ -106,11 +106,11 @@ class Session:
         stale = now.kind == "none" or op == "remove" and now.kind == "coded" and len(self.events(k)) == 1
         self.store.do((old, new), *[verdict_swap(self.table, replace(now, kind="open"))] * stale)
 
-# %% ../../nbs/86_widgets.annotator.ipynb #add2481b
+# %% ../../nbs/86_widgets.annotator.ipynb #80a6e401
 KEPT = 4        # prepared clips
 
-class Annotator(Scrubber):
-    "Clips to code, one after the other"
+class _Page(Scrubber):
+    "What the page and Python tell each other of a queue"
     _esm, _css = bundle("annotator.js"), asset("scrubber.css") + asset("annotator.css")
     queue = t.List().tag(sync=True)             # {name, kind, certain, events, problem} of each clip
     position = t.Int(0).tag(sync=True)
@@ -132,13 +132,14 @@ class Annotator(Scrubber):
             self.marks, self.position = {}, first
             self.aus = {str(n): AU_TABLE[n].name for n in (aus or AU_TABLE)}
             self.shown = [n for n in CD6ME_AUS if n in (aus or AU_TABLE)] if aus is None else list(aus)
-            self.saved = dict(id="", time="", problem="")
+            self.saved = dict(id="", time="", problem="", kept=False)
             self._tell()
         self.on_msg(self._message)
         self._ahead()
 
-# %% ../../nbs/86_widgets.annotator.ipynb #fd457808
-class Annotator(Annotator):
+# %% ../../nbs/86_widgets.annotator.ipynb #b17a054a
+class _Queue(_Page):
+    "One clip after the other"
     def _job(self, k: int):
         "The clip being made ready, begun once"
         if k not in self.jobs:
@@ -179,24 +180,28 @@ class Annotator(Annotator):
             self._tell()
         self._ahead()
 
-# %% ../../nbs/86_widgets.annotator.ipynb #909b84b5
-class Annotator(Annotator):
+# %% ../../nbs/86_widgets.annotator.ipynb #04702245
+class Annotator(_Queue):
+    "Clips to code, one after the other"
     def _message(self, widget, content, buffers) -> None:
         if content.get("kind") != "code": return
-        problem = self._try(content)
+        before, problem = self.table, self._try(content)
         with self.hold_sync():
             self._tell()
-            self.saved = dict(id=str(content.get("id", "")), time=f"{datetime.now():%H:%M:%S}" if content.get("op") != "go" and not problem else self.saved.get("time", ""), problem=problem)
+            time = f"{datetime.now():%H:%M:%S}" if self.table is not before and not problem or content.get("op") == "retry" else self.saved.get("time", "")
+            self.saved = dict(id=str(content.get("id", "")), time=time, problem=problem, kept=self.session.store.unsaved)
 
     def _try(self, change: dict) -> str:
         "Do it, and say what went wrong"
         try:
             if change.get("op") == "go": self.go(int(change["to"]))
+            elif change.get("op") == "retry": self.session.store.change()
             else:
                 k = int(change["clip"])
+                need(0 <= k < len(self.session.samples), "annotate", expected=f"a clip from 0 to {len(self.session.samples) - 1}", received=k)
                 self.session.apply(k, self.source if k == self.position else self._job(k).result()[0], change)
             return ""
-        except (MekitError, KeyError, TypeError, ValueError, OSError) as error: return str(error)
+        except Exception as error: return str(error) or type(error).__name__       # whatever it is, the page must hear of it
 
     def recover(self, text: str) -> Annotations:
         "Make the changes that a page could not save; `text` is what it offered to copy"

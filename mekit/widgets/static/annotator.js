@@ -1,14 +1,15 @@
 // The annotator: a queue of clips, coded by keyboard. It lays its own keys and panel over a scrubber; coding.js decides, Python saves.
 
-import { CODING_STEPS, MARK_STEPS, askedOf, chooseAu, codeOf, codingKey, framesOf, keysNow, kindText, markSet, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "./coding.js";
+import { CODING_STEPS, MARK_STEPS, askedOf, chooseAu, clipNow, codeOf, codingKey, framesOf, isChange, keysNow, kindText, markSet, marksMoved, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "./coding.js";
 import { isLive, trySave, whenGone } from "./lab.js";
 import { h } from "./panes.js";
 import { Scrubber } from "./scrubbing.js";
 
 const ANNOTATED = ["queue", "position", "events", "others", "clip_verdict", "saved", "aus"];
-const KEY_WORDS = [["digits, enter", "AU, then its marks, intensity, side"], ["enter", "this mark is here"], ["x", "not seen, not graded"], ["backspace, esc", "one step back; leave the event"],
+const CODING_WORDS = [["digits, enter", "AU, then its marks, intensity, side"], ["enter", "this mark is here (or o, a, f)"], ["x", "not seen, not graded"], ["backspace, esc", "one step back; leave the event"],
   ["0 enter", "no AU in this clip"], ["n p", "next clip (this one is done), previous"], ["s", "skip the clip"], ["\u2191 \u2193", "choose an event; enter changes, delete removes"],
-  ["u", "not certain: the event, else the clip"], ["t", "note"], ["z", "undo the last change"]];
+  ["u", "not certain: the event, else the clip"], ["t", "note"], ["z, ctrl z", "undo the last change"]];
+const OVERRULED = /^(1 |u y|s$)/;      // keys of the scrubber that mean something else here
 
 class Annotator {
   constructor(model, el) {
@@ -17,7 +18,7 @@ class Annotator {
     this.start({});
     this.changes = Object.fromEntries(ANNOTATED.map(name => [`change:${name}`, () => this.later()]));
     this.changes["change:meta"] = () => this.restart();
-    this.changes["change:marks"] = () => this.marksMoved();
+    this.changes["change:marks"] = () => this.marksChanged();
     this.changes["change:saved"] = () => this.heard();
     this.changes["change:position"] = () => { this.state = notCoding(); this.told = ""; this.going = false; this.closeNote(); this.later(); };
     for (const [event, act] of Object.entries(this.changes)) model.on(event, act);
@@ -37,17 +38,18 @@ class Annotator {
     this.copier = h("button", { type: "button", "data-copy": "" }, "Copy");
     this.unsaved.append(this.unsavedNote, this.unsavedField, this.copier);
     this.jump = h("input", { type: "number", min: 1, "data-role": "jump", "aria-label": "Go to clip number" });
+    this.again = h("button", { type: "button", "data-retry": "", hidden: "" }, "Try again");
     this.ways = h("span", { class: "a-ways" }, this.way("p", "\u2039 previous"), this.jump, this.way("n", "next \u203a"));
-    this.top = h("section", { class: "a-top", "aria-label": "Coding" }, h("div", { class: "a-queue" }, this.progress, this.dots, this.ways, this.saving), this.trouble, this.unsaved,
-      this.steps, h("div", { class: "a-ask" }, this.asked, this.toldLine), this.keys, this.units, this.note);
-    this.below = h("section", { class: "a-below", "aria-label": "Events" }, this.list, h("dl", { class: "m-help a-words" }, ...KEY_WORDS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)])));
+    this.top = h("section", { class: "a-top", "aria-label": "Coding" }, h("div", { class: "a-queue" }, this.progress, this.dots, this.ways, this.saving, this.again), this.trouble, this.unsaved,
+      this.steps, h("div", { class: "a-ask" }, this.asked, this.toldLine), this.keys, this.units, this.note, this.list);
     this.listen();
   }
   way(key, text) { return h("button", { type: "button", "data-press": key, title: key }, text); }
 
   listen() {
     const on = (node, event, act) => node.addEventListener(event, act, { signal: this.stop.signal });
-    for (const part of [this.top, this.below]) on(part, "click", e => this.clicked(e));
+    on(this.top, "click", e => this.clicked(e));
+    on(this.again, "click", () => this.send({ op: "retry" }));
     on(this.noteField, "keydown", e => {
       e.stopPropagation();
       if (e.key !== "Enter" && e.key !== "Escape") return;
@@ -75,7 +77,8 @@ class Annotator {
   start(kept) {
     this.scrubber = new Scrubber(this.model, this.el, kept, { key: e => this.key(e), root: "mekit-annotator" });
     this.known = { ...this.scrubber.marks };
-    this.scrubber.root.querySelector("header").after(this.top); this.scrubber.root.append(this.below);
+    this.scrubber.root.querySelector("header").after(this.top);
+    this.explain(this.scrubber.root.querySelector("dl.m-help"));
     this.draw();
   }
   restart() {
@@ -84,13 +87,20 @@ class Annotator {
     if (inside && this.note.hidden) this.refocus();
   }
 
+  explain(help) {
+    const pairs = [...(help?.querySelectorAll("dt") ?? [])].map(dt => [dt, dt.nextElementSibling]);
+    for (const pair of pairs) if (OVERRULED.test(pair[0].textContent)) pair.forEach(node => node.remove());
+    help?.prepend(...CODING_WORDS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
+  }
+
   context() {
-    const get = name => this.model.get(name);
-    return { marks: this.scrubber.marks, events: get("events"), clip: get("clip_verdict"), position: get("position"), aus: get("aus") };
+    const get = name => this.model.get(name), position = get("position");
+    return { marks: this.scrubber.marks, position, aus: get("aus"), ...clipNow(get("events"), get("clip_verdict"), this.pending, position) };
   }
 
   // ---- keys and what follows from them
   key(e) {
+    if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === "z") return this.press(this.state.step === "browse" ? "z" : "Backspace");
     if (e.ctrlKey || e.metaKey || e.altKey) return false;
     const own = e.target.closest?.("button, select, summary, a");
     if (own && (e.key === " " || e.key === "Enter")) return false;
@@ -129,12 +139,11 @@ class Annotator {
     if (!this.gone && !trySave(this.model)) this.lost();
   }
   // A mark set by the scrubber's own key or button counts as the answer, where it is the one asked for.
-  marksMoved() {
+  marksChanged() {
     if (this.quiet) return;
     const now = this.model.get("marks") ?? {}, moved = MARK_STEPS.filter(m => now[m] != null && now[m] !== this.known[m]);
     this.known = { ...now };
-    if (moved.includes(this.state.step)) this.follow(markSet(this.state, this.state.step, now));
-    else this.draw();
+    this.follow(marksMoved(this.state, now, moved));
   }
 
   openNote() { this.note.hidden = false; this.noteField.value = noteOf(this.state, this.context()) ?? ""; this.noteField.focus(); }
@@ -174,9 +183,9 @@ class Annotator {
   draw() {
     if (!this.scrubber) return;
     const c = this.context(), s = this.state, queue = this.model.get("queue"), put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-    const changes = this.pending.filter(p => p.op !== "go"), saved = savedText(this.model.get("saved"), changes.length, this.gone);
+    const changes = this.pending.filter(isChange), saved = savedText(this.model.get("saved"), changes.length, this.gone);
     put(this.progress, `clip ${c.position + 1} of ${queue.length} \u00b7 ${queueText(queue)}`);
-    put(this.saving, saved.text); this.saving.dataset.kind = saved.kind;
+    put(this.saving, saved.text); this.saving.dataset.kind = saved.kind; this.again.hidden = saved.kind !== "problem";
     put(this.asked, this.going ? "opening \u2026" : askedOf(s, c)); put(this.toldLine, this.told);
     this.drawDots(queue, c.position); this.drawSteps(s, c); this.drawKeys(s, c); this.drawEvents(s, c); this.drawUnsaved(changes, s, c);
     this.jump.max = queue.length; if (document.activeElement !== this.jump) this.jump.value = c.position + 1;
@@ -206,11 +215,12 @@ class Annotator {
     if (offered && !this.units.childElementCount) this.units.append(...this.model.get("shown").map(n => h("button", { type: "button", "data-au": n, title: c.aus[n], "aria-label": `AU ${n}, ${c.aus[n]}` }, `${n}`)));
   }
   drawEvents(s, c) {
-    const cells = e => [h("b", {}, codeOf(e)), h("span", {}, c.aus[e.number] ?? ""), h("span", {}, framesOf(e)), h("span", { class: "m-note" }, [e.ms, e.by, e.note].filter(Boolean).join(" \u00b7 "))];
-    const own = c.events.map((e, k) => h("li", {}, h("button", { type: "button", "data-event": k, "aria-pressed": String(s.selected === k), tabindex: "-1" }, ...cells(e))));
-    const others = (this.model.get("others") ?? []).map(e => h("li", { class: "a-other" }, ...cells(e)));
+    const cells = e => [h("b", {}, codeOf(e)), h("span", {}, framesOf(e)), e.by || e.note ? h("span", { class: "m-note" }, [e.by, e.note].filter(Boolean).join(": ")) : null].filter(Boolean);
+    const said = e => `${codeOf(e)}${c.aus[e.number] ? `, ${c.aus[e.number]}` : ""}; onset, apex, offset ${framesOf(e)}${e.ms ? `; ${e.ms}` : ""}${e.note ? `; ${e.note}` : ""}`;
+    const own = c.events.map((e, k) => h("li", {}, h("button", { type: "button", "data-event": k, "aria-pressed": String(s.selected === k), title: said(e), "aria-label": said(e) }, ...cells(e))));
+    const others = (this.model.get("others") ?? []).map(e => h("li", { class: "a-other", title: said(e) }, ...cells(e)));
     const verdict = c.clip.kind !== "open" || c.clip.note || !c.clip.certain ? [h("li", { class: "a-verdict" }, `clip: ${kindText(c.clip.kind)}${c.clip.certain ? "" : ", not certain"}${c.clip.note ? ` \u00b7 ${c.clip.note}` : ""}`)] : [];
-    this.list.replaceChildren(...(own.length ? own : [h("li", { class: "m-note" }, "no event coded in this clip")]), ...verdict, ...others);
+    this.list.replaceChildren(...(own.length ? own : c.clip.kind === "open" ? [h("li", { class: "m-note" }, "no event coded in this clip yet")] : []), ...verdict, ...others);
   }
   drawUnsaved(changes, s, c) {
     const text = this.gone ? unsavedText(changes, s, c.marks, c.position) : "";

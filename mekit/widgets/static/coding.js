@@ -67,6 +67,14 @@ export const chooseAu = (s, number, c) => {
 // A mark was set, by key, button or pointer, or was left out.
 export const markSet = (s, name, marks) => s.draft && s.step === name ? askStep({ ...s, left: s.left.filter(x => x !== name) }, nextAsked(s, name, marks)) : takes(s);
 
+// Marks changed without being asked for (dragged, undone): an answer that is gone is asked for again, one that came counts.
+export const marksMoved = (s, marks, moved) => {
+  if (!s.draft || s.step === "au") return takes(s);
+  const missing = s.old ? undefined : MARK_STEPS.find(m => marks[m] == null && !s.left.includes(m));
+  if (missing && CODING_STEPS.indexOf(missing) < CODING_STEPS.indexOf(s.step)) return askStep(s, missing);
+  return moved.includes(s.step) ? markSet(s, s.step, marks) : takes(s);
+};
+
 const finishEvent = (s, c) => {
   const event = { ...s.draft, ...Object.fromEntries(MARK_STEPS.map(m => [m, c.marks[m] ?? null])) };
   if (MARK_STEPS.every(m => event[m] === null)) return takes({ ...s, step: "onset", left: [] }, sayIt("An event needs an onset, an apex or an offset"));
@@ -156,15 +164,31 @@ export const noteWritten = (s, text, c) => {
 };
 export const noteOf = (s, c) => s.draft ? s.draft.note : s.selected == null ? c.clip.note : c.events[s.selected].note;
 
+// Events and verdict of a clip as they will be when what was sent has arrived, so that nobody waits for an answer before the next key.
+const EVENT_FIELDS = ["number", "side", "intensity", "certain", "onset", "apex", "offset", "note"];
+const sameEvent = (a, b) => EVENT_FIELDS.every(f => (a[f] ?? null) === (b[f] ?? null));
+const firstMark = e => e.onset ?? e.apex ?? e.offset;
+export const clipNow = (events, clip, pending, position) => {
+  let list = [...events], verdict = clip;
+  for (const p of pending) {
+    if (p.clip !== position) continue;
+    if (p.op === "verdict") verdict = { ...verdict, ...p.verdict };
+    if (p.op === "remove" || p.op === "replace") list = list.filter(e => !sameEvent(e, p.old));
+    if ((p.op === "add" || p.op === "replace") && !list.some(e => sameEvent(e, p.event))) list.push(p.event);
+  }
+  return { clip: verdict, events: list.sort((a, b) => firstMark(a) - firstMark(b) || a.number - b.number) };
+};
+
 // What has not reached Python, one line a change, to be given to recover().
 export const unsavedText = (pending, s, marks, position) => {
   const lines = pending.map(p => JSON.stringify(p)), draft = s.draft ? { ...s.draft, ...marks } : null;
-  return [...lines, ...(draft ? [JSON.stringify({ clip: position, op: "draft", event: draft })] : [])].join("\n");
+  return [...lines, ...(draft && MARK_STEPS.some(m => draft[m] != null) ? [JSON.stringify({ clip: position, op: "draft", event: draft })] : [])].join("\n");
 };
+export const isChange = p => ["add", "replace", "remove", "verdict"].includes(p.op);
 
 export const savedText = (saved, waiting, gone) => {
   if (gone) return { kind: "gone", text: waiting ? `not saved: ${waiting} change${waiting > 1 ? "s" : ""}; Python is gone` : "Python is gone; everything before is saved" };
-  if (saved.problem) return { kind: "problem", text: `NOT saved: ${saved.problem}` };
+  if (saved.problem) return { kind: saved.kept ? "problem" : "refused", text: saved.kept ? `NOT saved: ${saved.problem}` : `not done: ${saved.problem}` };
   if (waiting) return { kind: "waiting", text: "saving \u2026" };
   return { kind: "saved", text: saved.time ? `saved ${saved.time}` : "nothing to save yet" };
 };
