@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KEPT', 'clips_of', 'hidden', 'load', 'to_page', 'from_page', 'same', 'Session', 'Annotator', 'annotate']
 
-# %% ../../nbs/86_widgets.annotator.ipynb #f5a4ed58
+# %% ../../nbs/86_widgets.annotator.ipynb #7ae4e761
 import json
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from .._assets import asset
 from ..core import MekitError, need, verb
 from ..data.annotations import MARKS, Annotations, Event, Store, Verdict, coder_file, place, read_csv, verdict_swap
 from ..data.clip import Clip, read_clip
-from ..labels import AU, AU_TABLE, CD6ME_AUS, Label
+from ..labels import AU, AU_TABLE, CD6ME_AUS, Label, parse_au
 from .base import bundle
 from .scrubber import Scrubber, check_panes, pack, prepare
 
@@ -76,10 +76,10 @@ def same(event: Event, e: dict) -> bool:
     shown = to_page(event)
     return all(shown[k] == e.get(k) for k in ("number", "side", "intensity", "certain", *MARKS, "note"))
 
-# %% ../../nbs/86_widgets.annotator.ipynb #2769bd87
+# %% ../../nbs/86_widgets.annotator.ipynb #ef43457d
 class Session:
     "A queue, a place in it, and a file"
-    def __init__(self, readers: dict, store: Store): self.readers, self.samples, self.store, self.coder = readers, list(readers), store, store.coder
+    def __init__(self, readers: dict, store: Store, aus=None): self.readers, self.samples, self.store, self.coder, self.aus = readers, list(readers), store, store.coder, tuple(aus or AU_TABLE)
     @property
     def table(self) -> Annotations: return self.store.table
     def events(self, k: int) -> list[Event]: return list(self.table.where(sample=self.samples[k], coder=self.coder).events)
@@ -90,6 +90,14 @@ class Session:
         found = [x for x in self.events(k) if same(x, e)]
         need(found, "annotate", expected="an event of this clip", received=repr(e)[:80], do="It may have been changed or removed meanwhile, in the file or in another notebook.")
         return found[0]
+
+    def misfit(self, k: int, clip: Clip) -> str | None:
+        "What is wrong with the events in the file, if the clip is not the one they were made on"
+        events, n = self.events(k), len(clip)
+        outside = [e for e in events if e.span[1] >= n]
+        if outside: return f"{len(outside)} event{'s lie' if len(outside) > 1 else ' lies'} outside the {n} frames of this clip. Was it cut differently when it was coded?"
+        moved = [e for e in events if e.times and clip.times is not None and any(m is not None and abs(clip.times[m] - t) > 0.01 for m, t in zip(e.marks, e.times))]
+        return f"{len(moved)} of its events have other times than these frames: the clip was cut differently, or had another rate, when it was coded." if moved else None
 
     def apply(self, k: int, clip: Clip | None, change: dict) -> None:
         "Do what the page asked for; raises where that is impossible"
@@ -103,10 +111,11 @@ class Session:
         old = self.find(k, change["old"]) if op in ("replace", "remove") else None
         need(op == "remove" or clip is not None, "annotate", expected="a clip that can be read", received="one that cannot")
         new = None if op == "remove" else from_page(change["event"], clip, sample, self.coder)
+        need(new is None or new.au.number in self.aus, "annotate", expected=f"one of the units coded here: {', '.join(map(str, self.aus))}", received=str(new and new.au))
         stale = now.kind == "none" or op == "remove" and now.kind == "coded" and len(self.events(k)) == 1
         self.store.do((old, new), *[verdict_swap(self.table, replace(now, kind="open"))] * stale)
 
-# %% ../../nbs/86_widgets.annotator.ipynb #80a6e401
+# %% ../../nbs/86_widgets.annotator.ipynb #40095b50
 KEPT = 4        # prepared clips
 
 class _Page(Scrubber):
@@ -121,23 +130,23 @@ class _Page(Scrubber):
     shown = t.List().tag(sync=True)             # those with a button
     saved = t.Dict().tag(sync=True)             # id of the last message, time, problem
 
-    def __init__(self, session: Session, *, aus: tuple, panes: tuple, blind: bool, quality):
+    def __init__(self, session: Session, *, panes: tuple, blind: bool, quality):
         self.session, self.blind, self.options = session, blind, (panes, blind, quality)
         self.pool, self.jobs, self.problems = ThreadPoolExecutor(1, "mekit-annotator"), OrderedDict(), {}
         first = session.start()
         self.source, content, _, problem = self._job(first).result()
-        self.problems[first] = problem
+        self.problems[first] = problem or session.misfit(first, self.source)
         super().__init__(content)
         with self.hold_sync():
             self.marks, self.position = {}, first
-            self.aus = {str(n): AU_TABLE[n].name for n in (aus or AU_TABLE)}
-            self.shown = [n for n in CD6ME_AUS if n in (aus or AU_TABLE)] if aus is None else list(aus)
+            self.aus = {str(n): AU_TABLE[n].name for n in session.aus}
+            self.shown = list(session.aus if len(session.aus) <= 30 else CD6ME_AUS)
             self.saved = dict(id="", time="", problem="", kept=False)
             self._tell()
         self.on_msg(self._message)
         self._ahead()
 
-# %% ../../nbs/86_widgets.annotator.ipynb #b17a054a
+# %% ../../nbs/86_widgets.annotator.ipynb #9eb084e5
 class _Queue(_Page):
     "One clip after the other"
     def _job(self, k: int):
@@ -173,7 +182,8 @@ class _Queue(_Page):
     def go(self, k: int) -> None:
         "Show another clip"
         need(0 <= k < len(self.session.samples), "annotate", expected=f"a clip from 0 to {len(self.session.samples) - 1}", received=k)
-        self.source, content, traits, self.problems[k] = self._job(k).result()
+        self.source, content, traits, problem = self._job(k).result()
+        self.problems[k] = problem or self.session.misfit(k, self.source)
         with self.hold_sync():
             self.content, self.position, self.marks, self.frame = content, k, {}, 0
             for name, value in traits.items(): setattr(self, name, value)
@@ -220,13 +230,13 @@ class Annotator(_Queue):
         done = sum(q["kind"] != "open" for q in self.queue)
         return f"Annotator({self.session.coder}: {done} of {len(self.queue)} clips judged, {len(self.table)} events, in {self.path})"
 
-# %% ../../nbs/86_widgets.annotator.ipynb #dabde58c
+# %% ../../nbs/86_widgets.annotator.ipynb #e4596323
 @verb
 def annotate(index,                     # a Clip, a list of Clips, a dict name -> Clip, or an index
              *,
              coder: str,                # who codes; a short name
              path,                      # a folder, in which each coder has a file; or a .csv file
-             aus=None,                  # numbers of the units to code; all of FACS
+             aus=None,                  # units to code, as 12 or 'AU12'; None: all of FACS
              panes=("frame",),          # as in scrub
              blind: bool = True,        # show neither the names of clips nor what others coded
              shared: bool = False,      # write into a file that holds rows of other coders
@@ -234,5 +244,6 @@ def annotate(index,                     # a Clip, a list of Clips, a dict name -
             ) -> Annotator:
     "Code a queue of clips by keyboard; every change is saved at once, and running it again goes on where it stopped"
     panes = check_panes(panes, "annotate")
-    aus = None if aus is None else tuple(AU(int(n)).number for n in aus)
-    return Annotator(Session(clips_of(index), Store(path, coder, shared=shared)), aus=aus, panes=panes, blind=blind, quality=quality)
+    aus = None if aus is None else tuple(parse_au(a).number for a in aus)
+    readers = clips_of(index)
+    return Annotator(Session(readers, Store(path, coder, shared=shared), aus), panes=panes, blind=blind, quality=quality)
