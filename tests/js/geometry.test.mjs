@@ -61,7 +61,8 @@ test("a view stays inside, shows another clip the same share, and follows a spot
   assert.equal(view.of({ w: 100, h: 100 }), view.of({ w: 100, h: 100 }));
   assert.equal(view.follow({ x: 50, y: 40 }), false);
   assert.equal(view.follow({ x: 120, y: 40 }), true);
-  assert.deepEqual([view.rect.x, view.rect.y], [20, 0]);
+  assert.deepEqual([view.rect.x, view.rect.y], [28, 0]);
+  assert.equal(new View({ w: 200, h: 100 }).follow({ x: 0, y: 99 }), false);
   view.by(0, view.centre());
   assert.equal(view.zoom, 1);
   assert.deepEqual(new View({ w: 200, h: 100 }, view.state).rect, view.rect);

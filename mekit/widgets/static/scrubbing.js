@@ -268,8 +268,9 @@ export class Scrubber {
 
   // ---- what is written on the page
   fit(force) {
-    const full = this.root.classList.contains("m-full"), others = [...this.root.children].reduce((sum, c) => sum + (c === this.stage.node ? 0 : c.offsetHeight), 0);
-    const changed = this.stage.fit(this.stage.node.clientWidth || 640, full ? Math.max(160, innerHeight - others - 40) : null, Math.max(1, Math.round(devicePixelRatio)));
+    const full = this.root.classList.contains("m-full"), { node } = this.stage, last = (this.readout2 ?? this.readout).node;
+    const others = full ? last.getBoundingClientRect().bottom - this.root.getBoundingClientRect().top + this.root.scrollTop - node.offsetHeight + 12 : 0;
+    const changed = this.stage.fit(node.clientWidth || 640, full ? Math.max(160, innerHeight - others) : null, Math.max(1, Math.round(devicePixelRatio)));
     this.chart.showMarks(this.marks); this.controls.showPanes(this.stage.hidden);
     if (changed || force) { this.stage.outline(this.view); this.redraw(); }
   }

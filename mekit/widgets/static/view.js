@@ -22,11 +22,13 @@ export class View {
     this.set(zoom, cx, cy);
   }
   centre() { return { x: this.cx, y: this.cy }; }
-  // Just enough to have a spot in the picture.
+  // Just enough to have a spot well in the picture.
   follow({ x, y }) {
-    const r = this.rect, reach = (at, from, size) => at < from ? at - from : at > from + size ? at - from - size : 0, dx = reach(x, r.x, r.w), dy = reach(y, r.y, r.h);
-    if (dx || dy) this.set(this.zoom, this.cx + dx, this.cy + dy);
-    return !!(dx || dy);
+    const r = this.rect, edge = size => Math.min(8, 0.1 * size);
+    const reach = (at, from, size) => at < from + edge(size) ? at - from - edge(size) : at > from + size - edge(size) ? at - from - size + edge(size) : 0, dx = reach(x, r.x, r.w), dy = reach(y, r.y, r.h);
+    if (!dx && !dy) return false;
+    this.set(this.zoom, this.cx + dx, this.cy + dy);
+    return this.rect.x !== r.x || this.rect.y !== r.y;
   }
   get state() { return { zoom: this.zoom, cx: this.cx, cy: this.cy }; }
 }
