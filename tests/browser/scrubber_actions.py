@@ -60,3 +60,10 @@ def by_drag(page, now: int, target: int, n: int) -> None:
 
 def by_curve(page, now: int, target: int, n: int) -> None:
     page.mouse.click(*place(page, "curve", target, n))
+
+
+def by_wheel(page, now: int, target: int, n: int) -> None:
+    "A notch a frame, over the track"
+    page.mouse.move(*place(page, "track", now, n))
+    for _ in range(abs(target - now)):
+        page.mouse.wheel(0, 120 if target > now else -120)
