@@ -31,8 +31,8 @@ export class Readout {
     this.region = more.regions?.length ? { regions: more.regions, ...cell("") } : null;
     this.region?.node.classList.add("m-wide");
     this.values = h("output", { class: "m-values", "aria-live": "off" }, this.where.node, ...this.parts.map(p => p.node), this.region?.node);
-    this.precision = more.precision && this.parts.length ? h("span", { class: "m-note" }, more.precision) : null;
-    if (this.precision) this.values.append(this.precision);
+    const notes = (more.notes ?? []).filter(Boolean).join("; ");
+    if (notes && (this.parts.length || this.region)) this.values.append(h("span", { class: "m-note" }, notes));
     this.node = h("div", { class: "m-read" }, h("div", { class: "m-place" }, this.when, this.off), this.values);
   }
 

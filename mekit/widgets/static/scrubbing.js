@@ -2,25 +2,27 @@
 // Another widget builds on it by `hooks`: key(event) -> true where it took the key; root: a further class of the root element.
 
 import { openStore } from "./store.js";
-import { clamp, frameAt, ms, notches, playTimes, shareOf } from "./draw.js";
+import { clamp, ms, playTimes } from "./draw.js";
 import { clipSide, offWords, partner, stepWords, stepsOf } from "./compare.js";
 import { Chart } from "./chart.js";
 import { Controls, helpButton } from "./controls.js";
 import { Hands, MOVED, View } from "./view.js";
-import { History, MARKS, changeWords, markBeyond, marksSet, setMark } from "./marks.js";
+import { History, MARKS, changeWords, markBeyond, setMark } from "./marks.js";
 import { isLive, keepKeys, trySave, whenGone } from "./lab.js";
 import { KEYS, actOf, strides } from "./keys.js";
 import { h, write } from "./panes.js";
 import { Player } from "./player.js";
 import { Readout } from "./readout.js";
 import { Stage } from "./stage.js";
+import { Track } from "./track.js";
 
 const ROOM_BYTES = 160 * 2 ** 20;
 
 export class Scrubber {
   constructor(model, el, kept = {}, hooks = {}) {
     const meta = model.get("meta"), { n, compare } = meta, alike = kept.like?.n === n && kept.like?.w === meta.w && kept.like?.h === meta.h;
-    Object.assign(this, { model, hooks, meta, n, compare, stop: new AbortController(), timers: new Map(), ticket: 0, drawn: 0, shown: null, wanted: null, failed: null, spot: null, cross: kept.cross ?? null });
+    Object.assign(this, { model, hooks, meta, n, compare, stop: new AbortController(), timers: new Map(), ticket: 0, drawn: 0, shown: null, wanted: null, failed: null, spot: null, cross: (alike && kept.cross) || null });
+    this.spot = this.cross;
     this.marks = model.get("marks") ?? {};
     this.history = alike && kept.history ? kept.history : new History(this.marks);
     this.history.put(this.marks);
@@ -50,11 +52,10 @@ export class Scrubber {
   // ---- the page
   build() {
     const { meta, compare, stage } = this;
-    this.track = h("div", { "data-role": "track", role: "slider", tabindex: "0", "aria-label": "Frame", "aria-valuemin": 0, "aria-valuemax": meta.n - 1 },
-      h("i", { class: "m-rail" }), this.span = h("i", { class: "m-span" }), this.thumb = h("i", { class: "m-thumb" }));
+    this.rail = new Track(this); this.track = this.rail.node;
     this.controls = new Controls(stage.panes, { regions: stage.regions.some(r => r.polygon.length), two: !!stage.wipe });
     this.status = this.controls.status;
-    this.readout = new Readout(meta, "", { regions: stage.regions, precision: meta.precision });
+    this.readout = new Readout(meta, "", { regions: stage.regions, notes: [Object.keys(meta.stacks).length ? meta.precision : "", stage.regions.length && meta.regions_how ? `AU regions ${meta.regions_how}, on frame ${meta.regions_frame}` : ""] });
     this.readout2 = compare ? new Readout(compare, "clip 2: ", {}) : null;
     this.help = h("dl", { class: "m-help", hidden: "" }, ...KEYS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
     this.lost = h("p", { class: "m-banner", role: "alert", "data-role": "lost", hidden: "" });
@@ -77,7 +78,7 @@ export class Scrubber {
     on(this.root, "click", e => { const b = e.target.closest("button[data-act]"); if (b && this.root.contains(b)) { this.act(b.dataset.act, e); this.settleSoon(); } });
     on(this.root, "pointerenter", () => this.warm()); on(this.root, "focusin", () => this.warm());
     on(document, "fullscreenchange", () => { const full = document.fullscreenElement === this.root; this.root.classList.toggle("m-full", full); this.controls.showTool("full", full); this.fit(); });
-    for (const bar of [this.track, this.chart.box]) this.listenBar(bar, on);
+    this.rail.listen(on);
     this.hands = new Hands(this);
     for (const p of this.stage.pictures) this.hands.listen(p.canvas, on);
     if (this.stage.wipe) this.listenWipe(this.stage.wipe, on);
@@ -85,22 +86,6 @@ export class Scrubber {
     this.changes = { "change:frame": () => { if (this.model.get("frame") !== this.wanted) { this.player.pause(true); this.go(clamp(this.model.get("frame"), 0, this.n - 1)); } },
       "change:marks": () => { this.marks = this.model.get("marks") ?? {}; this.history.put(this.marks); this.showMarks(); } };
     for (const [event, act] of Object.entries(this.changes)) this.model.on(event, act);
-  }
-  listenBar(bar, on) {
-    const seek = e => { const box = bar.getBoundingClientRect(); this.go(frameAt(e.clientX - box.left, box.width, this.n)); };
-    on(bar, "pointerdown", e => { if (e.button) return; e.preventDefault(); bar.setPointerCapture(e.pointerId); this.player.pause(); this.track.focus({ preventScroll: true }); seek(e); });
-    on(bar, "pointermove", e => {
-      if (bar.hasPointerCapture(e.pointerId)) seek(e);
-      if (bar === this.chart.box && e.pointerType === "mouse") { const box = bar.getBoundingClientRect(); this.chart.point(e.clientX - box.left, box.width); }
-    });
-    for (const end of ["pointerup", "pointercancel"]) on(bar, end, () => this.settle());
-    on(bar, "pointerleave", () => this.chart.point(null));
-    on(bar, "wheel", e => {
-      if (e.ctrlKey || e.metaKey) return;
-      e.preventDefault();
-      const { left, frames } = notches(this.rolled ?? 0, e); this.rolled = left;
-      if (frames) { this.step(frames * (e.shiftKey ? 10 : 1)); this.settleSoon(); }
-    }, { passive: false });
   }
   listenWipe(wipe, on) {
     const slide = e => { const box = wipe.stage.getBoundingClientRect(); this.slide((e.clientX - box.left) / box.width); };
@@ -282,12 +267,11 @@ export class Scrubber {
   say(text, stays) { this.status.textContent = text; if (!stays) this.later("quiet", 5000, () => { this.status.textContent = ""; }); }
   when(i) { return this.meta.times ? ms(this.meta.times[i]) : "no times"; }
   showPlace({ i, j, pair }) {
-    this.thumb.style.left = `${100 * shareOf(i, this.n)}%`;
-    this.chart.place(i); this.readout.place(i, this.marks.onset);
+    this.rail.place(i); this.chart.place(i); this.readout.place(i, this.marks.onset);
     if (pair) this.readout2.place(j, this.compare.marks?.onset, offWords(pair));
     if (!this.player.playing) this.showAloud(i);
   }
-  showAloud(i) { this.chart.aloud(); this.track.setAttribute("aria-valuenow", i); this.track.setAttribute("aria-valuetext", `frame ${i}, ${this.when(i)}`); }
+  showAloud(i) { this.chart.aloud(); this.rail.aloud(i, this.when(i)); }
   showSpot() {
     const { spot, stage } = this, now = stage.loupe && spot ? this.held() : this.now;
     stage.point(spot, this.view, now);
@@ -296,10 +280,8 @@ export class Scrubber {
     this.readout2?.read(spot && stage.spotIn(spot, this.compare), this.now?.entry2, []);
   }
   showMarks() {
-    const { n, marks } = this, { onset, offset, apex } = marks, last = offset ?? apex;
-    this.controls.showMarks(marks, this.meta.times, this.history); this.chart.showMarks(marks);
-    this.span.hidden = onset == null || last == null;
-    if (!this.span.hidden) { this.span.style.left = `${100 * onset / n}%`; this.span.style.width = `${100 * (last - onset + 1) / n}%`; }
+    const { marks } = this;
+    this.controls.showMarks(marks, this.meta.times, this.history); this.chart.showMarks(marks); this.rail.showMarks(marks);
     this.playingChanged();
     if (this.second) { this.sides[0].marks = marks; this.again(); }
     if (this.now) this.showPlace(this.now);

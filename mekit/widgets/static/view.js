@@ -45,7 +45,7 @@ export class Hands {
     for (const end of ["pointerup", "pointercancel"]) on(canvas, end, e => this.lift(canvas, e));
     on(canvas, "pointerleave", e => { if (e.pointerType === "mouse" && !this.grip) this.host.point(null); });
     on(canvas, "wheel", e => { if (!e.ctrlKey && !e.metaKey) return; e.preventDefault(); this.host.view.by(2 ** clamp(-e.deltaY / 120, -1, 1), this.at(canvas, e)); this.host.zoomed(); }, { passive: false });
-    on(canvas, "touchstart", e => { if (e.touches.length > 1) e.preventDefault(); }, { passive: false });     // two fingers are ours, one may scroll the page
+    on(canvas, "touchstart", e => { if (e.touches.length > 1 && e.cancelable) e.preventDefault(); }, { passive: false });     // two fingers are ours, one may scroll the page
   }
 
   share(canvas, e) { const box = canvas.getBoundingClientRect(); return { x: (e.clientX - box.left) / box.width, y: (e.clientY - box.top) / box.height }; }
