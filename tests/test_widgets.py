@@ -19,7 +19,9 @@ from mekit.data.clip import read_clip
 from mekit.labels import Label, Terms, publish
 from mekit.motion.flow import Flow
 from mekit.widgets.base import MekitWidget, bundle, fragment, whole_page
-from mekit.widgets.scrubber import MOST_FRAMES, Content, colour_tables, grid_mean, make_stack, pack, prepare, scrub
+from mekit.widgets.content import CHUNK, CHUNKS_ABOVE, Content, Desk, chunk_of, pack, prepare
+from mekit.widgets.scrubber import scrub
+from mekit.widgets.stacks import colour_tables, grid_mean, make_stack
 
 N, H, W = 12, 64, 72
 
@@ -53,7 +55,7 @@ def stored(w, name, frame):
 def test_every_frame_is_its_own_picture(clip):
     import cv2
     w = scrub(clip, "frame")
-    ends = w.meta["offsets"]
+    ends = w.meta["tracks"]["frame"]["offsets"]
     assert len(ends) == N + 1 and ends[-1] == len(w.frames)
     for i in range(N):
         picture = cv2.imdecode(np.frombuffer(w.frames[ends[i]:ends[i + 1]], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
@@ -96,7 +98,7 @@ def test_limits_hold_for_the_whole_clip_and_can_be_given(clip, flow):
 def test_a_frame_alone_computes_no_flow(clip, monkeypatch):
     import mekit.motion.flow as m
     monkeypatch.setattr(m, "flow", lambda *a, **k: pytest.fail("flow was computed"))
-    assert scrub(clip, ("frame", "difference")).meta["curves"][0]["name"] == "mean change"
+    assert scrub(clip, ("frame", "difference")).meta["curves"][0]["name"] == "mean change, picture"
 
 
 def test_grey_and_alpha_arrays(clip):
@@ -146,10 +148,10 @@ def test_the_frame_stays_inside(clip):
 
 
 def test_show_sends_the_pictures_once(clip, flow, monkeypatch):
-    import mekit.widgets.scrubber as m
+    import mekit.widgets.content as m
     w = scrub(clip, ("frame", "flow"), flow=flow)
     w.marks = {"apex": 5}
-    monkeypatch.setattr(m, "encode", lambda *a: pytest.fail("encoded again"))
+    monkeypatch.setattr(m, "encode_frame", lambda *a: pytest.fail("encoded again"))
     w.show(attribution(clip, [[2, 7]]), ("frame", "attribution"))
     assert w.marks == {"apex": 5} and [p["name"] for p in w.meta["panes"]] == ["frame", "attribution"]
     monkeypatch.undo()
@@ -172,7 +174,15 @@ def test_show_sends_the_pictures_once(clip, flow, monkeypatch):
     (lambda c, f: scrub(c[:6], "flow", flow=f), "pairs of frames from 0 to 5"),
     (lambda c, f: scrub(c, "frame", quality=0), "quality from 1 to 100"),
     (lambda c, f: scrub(c, "frame", quality="best"), "'lossless'"),
-    (lambda c, f: scrub(np.zeros((MOST_FRAMES + 1, 4, 4, 3), np.uint8), "frame"), "scrub(clip[a:b])"),
+    (lambda c, f: scrub(c, "frame", curves="AU12"), "a face for the curve of AU12"),
+    (lambda c, f: scrub(c, "frame", curves=("flwo",)), "Did you mean 'flow'"),
+    (lambda c, f: scrub(c, ("frame", "magnified"), magnified=-2), "a factor from 0 to 100"),
+    (lambda c, f: scrub(c, ("frame", "magnified"), magnified=c[:3]), "a clip of 12 frames"),
+    (lambda c, f: scrub(c, "frame", compare=c, sync="marks"), "Did you mean 'mark'"),
+    (lambda c, f: scrub(c, "frame", regions="face"), "regions= as given by"),
+    (lambda c, f: scrub(c, "frame").to_html("x.html", start=5, stop=5), "a range within 0 to 12"),
+    (lambda c, f: scrub(c, "frame").to_html("x.html", start=2.5), "start as a whole number"),
+    (lambda c, f: scrub(c, "frame").to_html("x.html", stop=13), "a range within 0 to 12"),
     (lambda c, f: scrub(np.zeros((0, 4, 4, 3), np.uint8), "frame"), "at least one frame"),
     (lambda c, f: scrub(attribution(None, [[0, 1]])), "an attribution that knows its clip"),
     (lambda c, f: scrub(attribution(c, [[0, 1], [2, 1]])), "at most one field a frame"),
@@ -193,7 +203,7 @@ def test_nan_is_named_by_frame(clip, flow):
 
 def test_a_page_holds_everything_and_names_no_address(clip, flow, tmp_path):
     w = scrub(clip, ("frame", "flow"), flow=flow)
-    text = w.to_html(tmp_path / "clip.html").read_text()
+    text = w.to_html(tmp_path / "clip.html").read_text().replace('"http://www.w3.org/2000/svg"', "")      # a name, never fetched
     assert not re.search(r"https?:|(?:src|href)\s*=|@import|\bfetch\(|XMLHttpRequest|WebSocket|\bimport\s*[({]", text)
     assert "default-src 'none'" in text
     held = {name: base64.b64decode(data) for name, data in re.findall(r'data-buffer="(\w+)">([^<]*)<', text)}
@@ -278,16 +288,15 @@ def test_a_still_clip_is_not_painted(clip):
 def test_signed_values_leave_the_face_visible_in_the_still_picture():
     from mekit.widgets.scrubber import _laid_over
     face = np.tile(np.array([40, 240], np.uint8).repeat(16)[None, :, None], (32, 1, 3))
-    full = make_stack("difference", lambda k: np.full((1, 32, 32), 20.), [[0, 0]], 1)
-    seen = _laid_over(face, full, 0, "scale").astype(int)
+    seen = _laid_over(face, np.ones((1, 8, 8), np.float32), "difference").astype(int)
     assert np.abs(seen[:, -1] - seen[:, 0]).min() >= 0.39 * 100       # 100: what the halves differ by once darkened
 
 
-def test_heavy_clips_are_warned_of(clip, monkeypatch):
+def test_heavy_pages_are_warned_of(clip, monkeypatch):
     import mekit.widgets.scrubber as m
     monkeypatch.setattr(m, "HEAVY_MB", 0.001)
-    with pytest.warns(MekitWarning, match="would show faster"):
-        scrub(clip, "frame")
+    with pytest.warns(MekitWarning, match="would open faster"):
+        scrub(clip, "frame").page()
 
 
 def test_content_is_what_the_page_gets(clip, flow):

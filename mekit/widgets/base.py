@@ -83,7 +83,7 @@ def _refusal(widget) -> str | None:
     try: widget.allow_writing("a saved output")
     except MekitError as why: return str(why)
 
-# %% ../../nbs/80_widgets.base.ipynb #420b0c80
+# %% ../../nbs/80_widgets.base.ipynb #0851db89
 class MekitWidget(AnyWidget):
     "A widget that is also a page and a picture"
     title = "mekit"
@@ -111,8 +111,9 @@ class MekitWidget(AnyWidget):
         return Path(path)
 
     def _repr_mimebundle_(self, **kwargs):
-        refused, as_page = _refusal(self), os.environ.get("MEKIT_WIDGETS") == "page"
-        if as_page: return {"text/plain": refused} if refused else {"text/html": self.page(), "text/plain": repr(self)}
+        if os.environ.get("MEKIT_WIDGETS") == "page":
+            try: return {"text/html": self.page(), "text/plain": repr(self)}
+            except MekitError as why: return {"text/plain": str(why)}
         live, *more = super()._repr_mimebundle_(**kwargs)
-        if not refused and self.picture() is not None: live["image/png"] = base64.b64encode(self.preview().data).decode()
+        if not _refusal(self) and self.picture() is not None: live["image/png"] = base64.b64encode(self.preview().data).decode()
         return (live, *more)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SMALL', 'AROUND', 'cam_layers', 'as_code', 'Controls', 'Answers', 'Workbench', 'workbench']
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #1f75d441
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #72d25dbe
 import os
 import time
 import warnings
@@ -25,7 +25,7 @@ from ..data.clip import Clip
 from ..motion.flow import METHODS, flow as compute_flow
 from .bars import bars
 from .base import MekitWidget, _refusal, bundle, whole_page
-from .scrubber import CURVES, curve_of, make_stack, pack, scrub
+from .scrubber import scrub
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #7a301d64
 def cam_layers(model,      # a MotionModel
@@ -130,7 +130,7 @@ def _attribute(model, inputs, target, *, layer):
     from mekit.explain.core import attribute
     return attribute(model, inputs, target, layer=layer)
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #9bbaa453
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #5cb2ba7b
 def _start_marks(clip: Clip, flow) -> tuple[Clip, str]:
     "The clip with an apex; where none is marked, the frame of the largest mean motion, and a note that says so"
     if clip.label.apex is not None: return clip, ""
@@ -138,16 +138,6 @@ def _start_marks(clip: Clip, flow) -> tuple[Clip, str]:
     low, high = clip.label.onset or 0, len(clip) if clip.label.offset is None else clip.label.offset + 1
     apex = low + int(np.argmax(size[low:high]))
     return clip.mark(apex=apex), f"No apex was marked: frame {apex}, of the largest mean motion, was taken. "
-
-def _swap(scrubber, clip: Clip, attribution, flow=None) -> None:
-    "A new attribution in a scrubber; frames and the other panes stay unless the flow is new too"
-    if flow is not None: return scrubber.show(clip, scrubber.content.panes, flow=flow, attribution=attribution)
-    old = scrubber.content
-    stacks = old.stacks | {"attribution": make_stack("attribution", lambda k: attribution.maps[k:k + 1], attribution.pairs, len(clip))}
-    curves = [curve_of(stacks["attribution"], len(clip)) if c["name"] == CURVES["attribution"] else c for c in old.curves]
-    scrubber.content = replace(old, stacks=stacks, curves=curves, attribution=attribution)
-    with scrubber.hold_sync():
-        for name, value in pack(scrubber.content).items(): setattr(scrubber, name, value)
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #d05c0e2a
 class _Joined(ipywidgets.VBox):
@@ -215,17 +205,17 @@ class _Stated(_Joined):
         try: self.run()
         except Exception: return
 
-# %% ../../nbs/90_widgets.workbench_panel.ipynb #f0e858de
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #ce4e8560
 class _Running(_Stated):
     "The run itself"
     def run(self) -> None:
         "Predict and explain with the marks, target and layer as they stand"
         self.controls.busy = True
         try:
-            clip, known = self.scrubber.clip, self.answers.onset
+            clip = self.scrubber.clip
             need(clip.label.apex is not None, "workbench", expected="an apex mark", received="none", do="Press a in the scrubber, or type a frame.")
             found, seconds, said = self._ask(clip, self.target, self.layer)
-            _swap(self.scrubber, clip, found, None if self.answers.onset == known else self.answers.flow)
+            self.scrubber.show(clip, self.scrubber.content.panes, flow=self.answers.flow, attribution=found)
             if clip.label.apex != self._ran[3]: self.scrubber.frame = int(clip.label.apex)      # a new apex is what one wants to see
             self.attribution, self._ran, self.failure = found, self._state(), None
             self._tell(clip, seconds, said)

@@ -194,7 +194,7 @@ def test_a_request_that_fails_is_not_overlooked(chromium):
 def test_a_frame_that_cannot_be_decoded_is_said_and_not_shown(page, coded, tmp_path):
     clip, _ = coded
     w = scrub(clip[:10], "frame")
-    a, b = w.meta["offsets"][5:7]
+    a, b = w.meta["tracks"]["frame"]["offsets"][5:7]
     w.frames = w.frames[:a] + bytes(b - a) + w.frames[b:]
     opened(page, w.to_html(tmp_path / "broken.html"))
     by_keys(page, 0, 5)

@@ -25,15 +25,13 @@ const each = (table, act) => Object.fromEntries(Object.entries(table).map(([name
 // A short clip is one piece, all of which is here.
 const whole = (model, meta, which) => {
   const [frames, values] = ["frames", "values"].map(name => asBytes(model.get(which ? `${name}2` : name)));
-  return { first: 0, frames, values, tracks: each(meta.tracks, t => t.offsets), ranges: each(meta.stacks, s => s.ranges) };
+  return { first: 0, frames, values, tracks: each(meta.tracks, t => t.offsets), ranges: each(meta.stacks, s => s.ranges), wrong: meta.wrong };
 };
 const decodedBytes = meta => 4 * meta.w * meta.h * Object.keys(meta.tracks).length + Object.values(meta.stacks).reduce((sum, s) => sum + 2 * s.channels * meta.grid.w * meta.grid.h, 0);
 
 // The store of a model's clip; which: 0 the first, 1 the second beside it; roomBytes: for all that is kept.
 export const openStore = (model, which, roomBytes) => {
-  let meta = which ? model.get("meta").compare : model.get("meta");
-  if (!meta.tracks) meta = { ...meta, tracks: { frame: { mime: meta.mime, offsets: meta.offsets } } };
-  const mimes = each(meta.tracks, t => t.mime);
+  const meta = which ? model.get("meta").compare : model.get("meta"), mimes = each(meta.tracks, t => t.mime);
   const chunks = meta.chunk ? new Chunks(model, meta, which, 0.4 * roomBytes) : null, one = chunks ? null : whole(model, meta, which);
   const room = Math.min(2000, Math.max(24, Math.floor((chunks ? 0.6 : 1) * roomBytes / decodedBytes(meta))));
   return new FrameStore(async i => decodeFrame(one ?? await chunks.piece(i), mimes, i), meta.n, room, chunks);
