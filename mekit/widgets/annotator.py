@@ -41,7 +41,7 @@ def clips_of(index,             # Clip, list of Clips, dict or index: name -> Cl
     need(found, "annotate", expected="at least one clip", received="none")
     return found
 
-# %% ../../nbs/86_widgets.annotator.ipynb #ac6bd609
+# %% ../../nbs/86_widgets.annotator.ipynb #46366805
 def hidden(clip: Clip, k: int, name: str, blind: bool) -> Clip:
     "The clip without anything that somebody has said of it"
     shown = f"clip {k + 1}" if blind else name
@@ -53,10 +53,10 @@ def load(read, k: int, name: str, panes: tuple, blind: bool, quality) -> tuple:
     "(the clip, what the page gets, the traits, what is wrong with it)"
     try:
         clip = read()
-        content = prepare(hidden(clip, k, name, blind), panes, quality=quality)
+        content = prepare(hidden(clip, k, name, blind), panes, regions=False, quality=quality)
         return clip, content, pack(content), None
     except Exception as error:      # whatever a reader may raise: one clip must not end a session
-        content = prepare(_grey(k), "frame")
+        content = prepare(_grey(k), "frame", regions=False)
         return None, content, pack(content), f"This clip cannot be shown: {error} Skip it (s)."
 
 # %% ../../nbs/86_widgets.annotator.ipynb #d3ec4b89

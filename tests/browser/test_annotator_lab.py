@@ -23,13 +23,25 @@ def folder(tmp_path):
     return tmp_path / "codes"
 
 
+@pytest.fixture(scope="module")
+def notebook(lab_page, lab):
+    lab.write("annotate.ipynb", [SETUP, "w = None"])
+    open_notebook(lab_page, lab, "annotate.ipynb")
+    return lab_page
+
+
 @pytest.fixture
-def live(page, lab, folder):
-    lab.write("annotate.ipynb", [SETUP, CELL.format(coder="ann", path=str(folder))])
-    open_notebook(page, lab, "annotate.ipynb")
+def live(notebook, folder):
+    start(notebook, folder, "ann")
+    return notebook
+
+
+def start(page, folder, coder: str, clip: int = 0) -> None:
+    "Write the cell and run the notebook, as after a crash"
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.evaluate("code => window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource(code)", CELL.format(coder=coder, path=str(folder)))
     run_all(page)
-    ready(page)
-    return page
+    ready(page, clip)
 
 
 def ready(page, clip: int = 0) -> None:
@@ -98,3 +110,132 @@ def test_a_session_by_keyboard_ends_in_the_right_table(live, folder, screen):
     assert [(v.sample, v.kind) for v in table.verdicts] == [("s1/anger", "coded"), ("s1/joy", "none"), ("s2/anger", "coded")]
     assert table.events[0].times == (15.0, 45.0, 100.0)
     screen(live, "annotator_done")
+
+
+RESTART = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
+
+
+def test_a_closed_tab_and_a_restarted_kernel_lose_the_event_being_made_and_nothing_else(live, lab, folder, screen):
+    live.locator(".mekit-scrubber").focus()
+    code_event(live, 12, 3, 9, 20, "b", "l")
+    press(live, "n")
+    ready(live, 1)
+    press(live, "4", "Enter")
+    to(live, 0, 2)
+    press(live, "Enter")                                        # an onset, and the tab is closed
+    step(live, "apex")
+    open_notebook(live, lab, "annotate.ipynb")
+    start(live, folder, "ann", 1)
+    assert rows(folder) == [("s1/anger", "L12B", 3, 9, 20)]
+
+    live.locator(".mekit-scrubber").focus()
+    press(live, "1", "Enter")
+    to(live, 0, 4)
+    press(live, "Enter")
+    live.evaluate(RESTART)
+    live.locator(".mekit-annotator[data-saving=gone]").wait_for()
+    to(live, 4, 7)                                              # the frames are still here, and so is what was typed
+    press(live, "Enter", "x", "c", "r")
+    live.locator(".mekit-annotator[data-events='1']").wait_for()
+    press(live, "2", "Enter", "Enter")                          # and one in the middle
+    assert "Python is gone" in live.inner_text("[data-role=saving]")
+    lines = live.input_value("[data-role=unsaved] textarea")
+    assert lines.count("\n") == 1 and '"number":1' in lines and '"draft"' in lines
+    screen(live, "annotator_gone")
+    press(live, "Escape", "n")
+    live.wait_for_timeout(100)
+    assert live.get_attribute(".mekit-annotator", "data-clip") == "1"
+    start(live, folder, "ann", 1)
+    assert rows(folder) == [("s1/anger", "L12B", 3, 9, 20)]
+    execute(live, f"w.recover({lines!r})")
+    live.locator(".mekit-annotator[data-events='2']").wait_for()
+    assert rows(folder) == [("s1/anger", "L12B", 3, 9, 20), ("s1/joy", "2", 7, -1, -1), ("s1/joy", "R1C", 4, 7, -1)]
+    live.wrong[:] = [w for w in live.wrong if "Could not restore the debugger state" not in w]      # JupyterLab's own, after a restart
+
+
+def test_a_second_coder_sees_nothing_of_the_first(live, folder):
+    execute(live, "w.recover('{\"clip\": 0, \"op\": \"add\", \"event\": {\"number\": 17, \"onset\": 3, \"note\": \"seen by ann alone\"}}')")
+    live.locator(".mekit-annotator[data-events='1']").wait_for()
+    start(live, folder, "bob")
+    assert live.get_attribute(".mekit-annotator", "data-events") == "0"
+    root = live.locator(".mekit-annotator")
+    assert not re.search(r"alone|s1/anger|anger", root.evaluate("node => node.outerHTML")) and "clip 1" in root.inner_text()
+    live.locator(".mekit-scrubber").focus()
+    press(live, "0", "Enter")
+    ready(live, 1)
+    assert [(v.sample, v.kind) for v in read_csv(folder / "bob.csv").verdicts] == [("s1/anger", "none")] and read_csv(folder / "ann.csv").coders == ("ann",)
+
+
+@pytest.mark.slow
+def test_by_mouse_with_notes_and_the_scrubbers_own_buttons(live, folder, screen):
+    live.locator("[data-au='4']").click()
+    step(live, "onset")
+    live.locator(".mekit-scrubber [data-act=next]").first.click()
+    live.locator(".mekit-scrubber [data-act=onset]").first.click()      # the scrubber's own button answers what is asked
+    step(live, "apex")
+    live.locator("[data-press=Enter]").click()
+    live.locator("[data-press=x]").click()
+    live.locator("[data-press=t]").click()
+    field = live.locator("[data-role=note-text]")
+    field.fill("n o a f 1")                                             # letters that are keys elsewhere
+    field.press("Enter")
+    live.locator("[data-press=b]").click()
+    screen(live, "annotator_side")
+    live.locator("[data-press=r]").click()
+    live.locator(".mekit-annotator[data-events='1']").wait_for()
+    saved(live)
+    event, = read_csv(folder / "ann.csv")
+    assert (event.au.code, event.marks, event.note) == ("R4B", (1, 1, None), "n o a f 1")
+    live.locator("[data-event='0']").click()
+    live.locator("[data-event='0'][aria-pressed=true]").wait_for()
+    live.locator("[data-press=Delete]").click()
+    live.locator(".mekit-annotator[data-events='0']").wait_for()
+    live.locator("[data-clip='2']").click()
+    ready(live, 2)
+    live.locator("[data-role=jump]").fill("2")
+    live.locator("[data-role=jump]").press("Enter")
+    ready(live, 1)
+    assert live.evaluate(CODE) == 100
+
+
+def test_keys_stay_inside_and_the_order_of_marks_is_kept(live):
+    cells = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
+    before = live.evaluate(cells)
+    live.locator(".mekit-scrubber").focus()
+    press(live, "1", "2", "Enter")
+    to(live, 0, 9)
+    press(live, "Enter")
+    to(live, 9, 5)
+    press(live, "Enter")
+    assert "before the onset" in live.inner_text("[data-role=told]") and live.get_attribute(".mekit-annotator", "data-step") == "apex"
+    to(live, 5, 12)
+    press(live, "Enter", "Control+z")
+    step(live, "apex")
+    press(live, "Escape", "b", "x", "m", "d", "d", "t")
+    live.locator("[data-role=note-text]").press("Escape")
+    assert live.evaluate(cells) == before and live.locator("[data-role=note]").is_hidden()
+
+
+@pytest.mark.slow
+def test_dark_and_narrow(live, screen):
+    live.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    live.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    live.locator(".mekit-scrubber").focus()
+    code_event(live, 12, 3, 9, 20, "b", "l")
+    top = "() => document.querySelector('.mekit-annotator canvas').getBoundingClientRect().top - document.querySelector('.mekit-annotator').getBoundingClientRect().top"
+    before = live.evaluate(top)
+    press(live, "4", "Enter", "Enter")
+    step(live, "apex")
+    assert live.evaluate(top) == before                         # the picture does not jump when something else is asked
+    screen(live, "annotator_dark")
+    live.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    live.set_viewport_size({"width": 520, "height": 1000})
+    live.wait_for_timeout(400)
+    screen(live, "annotator_narrow")
+    fits = live.evaluate("() => { const r = document.querySelector('.mekit-annotator'); return r.scrollWidth <= r.clientWidth + 1; }")
+    live.set_viewport_size({"width": 1200, "height": 900})
+    live.evaluate("() => { window.jupyterapp.shell.expandLeft(); return window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'}); }")
+    press(live, "Escape", "?")
+    live.locator(".mekit-annotator dl.m-help").wait_for()
+    screen(live, "annotator_help")
+    assert fits and "no AU in this clip" in live.inner_text(".mekit-annotator dl.m-help") and "undo, redo marks" not in live.inner_text(".mekit-annotator dl.m-help")

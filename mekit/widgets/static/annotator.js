@@ -76,14 +76,16 @@ class Annotator {
   // ---- the scrubber inside: a new one for each clip, the panel stays
   start(kept) {
     this.scrubber = new Scrubber(this.model, this.el, kept, { key: e => this.key(e), root: "mekit-annotator" });
-    this.known = { ...this.scrubber.marks };
+    this.place = this.model.get("position"); this.known = { ...this.scrubber.marks };
     this.scrubber.root.querySelector("header").after(this.top);
     this.explain(this.scrubber.root.querySelector("dl.m-help"));
     this.draw();
   }
+  // New contents of the same clip keep place and view; another clip begins at its first frame.
   restart() {
     const inside = this.scrubber.root.contains(document.activeElement) || document.activeElement === document.body;
-    this.scrubber.close(); this.start({ frame: this.model.get("frame") });
+    const kept = this.scrubber.close(), here = this.model.get("position"), same = here === this.place;
+    this.start(same ? kept : { frame: 0 });
     if (inside && this.note.hidden) this.refocus();
   }
 
@@ -108,6 +110,7 @@ class Annotator {
     return this.press(e.key);
   }
   press(key) {
+    if (this.going) return true;
     const result = codingKey(this.state, key, this.context());
     if (!result) return false;
     this.told = ""; this.follow(result);
@@ -155,6 +158,7 @@ class Annotator {
     if (k > last && this.model.get("queue").some(q => q.kind === "open")) k = this.model.get("queue").findIndex(q => q.kind === "open");
     if (k < 0 || k > last || Number.isNaN(k)) { this.told = k < 0 ? "This is the first clip" : "This was the last clip"; return this.draw(); }
     if (k === here) return this.draw();
+    this.scrubber.settle();                                     // or else the old clip's place would arrive in the new one
     this.going = true; this.send({ op: "go", to: k });
   }
 
@@ -211,8 +215,8 @@ class Annotator {
     this.keys.replaceChildren(...keysNow(s, c).map(([key, text]) => h("button", { type: "button", "data-press": key, "aria-keyshortcuts": key }, h("kbd", {}, key.replace("Enter", "\u23ce").replace("Backspace", "\u232b").replace("Escape", "esc").replace("Delete", "del")), ` ${text}`)));
     if (held) this.keys.querySelector(`[data-press="${held}"]`)?.focus();
     const offered = s.step === "browse" && s.selected == null || s.step === "au";
-    this.units.hidden = !offered;
-    if (offered && !this.units.childElementCount) this.units.append(...this.model.get("shown").map(n => h("button", { type: "button", "data-au": n, title: c.aus[n], "aria-label": `AU ${n}, ${c.aus[n]}` }, `${n}`)));
+    this.units.style.visibility = offered ? "" : "hidden";
+    if (!this.units.childElementCount) this.units.append(...this.model.get("shown").map(n => h("button", { type: "button", "data-au": n, title: c.aus[n], "aria-label": `AU ${n}, ${c.aus[n]}` }, `${n}`)));
   }
   drawEvents(s, c) {
     const cells = e => [h("b", {}, codeOf(e)), h("span", {}, framesOf(e)), e.by || e.note ? h("span", { class: "m-note" }, [e.by, e.note].filter(Boolean).join(": ")) : null].filter(Boolean);
