@@ -243,10 +243,13 @@ def hdr_frame(rgb: np.ndarray, transfer: str, white: float = 203.) -> av.VideoFr
     return frame
 
 
+def hdr_params(transfer: str) -> str:
+    "What x264 has to be told so that it writes the transfer and BT.2020 into the file"
+    return f"scenecut=0:colorprim=bt2020:colormatrix=bt2020nc:transfer={'smpte2084' if transfer == 'pq' else 'arib-std-b67'}"
+
+
 def _hdr(transfer: str):
-    x264 = {"colorprim": "bt2020", "transfer": "smpte2084" if transfer == "pq" else "arib-std-b67", "colormatrix": "bt2020nc"}
-    return _film(pix_fmt="yuv420p10le", says="high dynamic range", frame=lambda i: hdr_frame(barcode(i), transfer),
-                 options={"x264-params": "scenecut=0:" + ":".join(f"{k}={v}" for k, v in x264.items())})
+    return _film(pix_fmt="yuv420p10le", says="high dynamic range", frame=lambda i: hdr_frame(barcode(i), transfer), options={"x264-params": hdr_params(transfer)})
 
 
 def _see_through(i: int) -> av.VideoFrame:
@@ -256,7 +259,7 @@ def _see_through(i: int) -> av.VideoFrame:
 
 
 def _gif(folder, n: int = 96) -> Made:
-    first, *rest = [Image.fromarray(barcode(i)).quantize(64) for i in range(n)]
+    first, *rest = [Image.fromarray(barcode(i)).quantize(64, Image.Quantize.FASTOCTREE) for i in range(n)]
     first.save(Path(folder) / "film.gif", save_all=True, append_images=rest, duration=40, loop=0)
     return Made(Path(folder) / "film.gif", 40. * np.arange(n), np.arange(n), (128, 160))
 

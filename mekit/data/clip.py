@@ -235,7 +235,7 @@ def _saved(clip: Clip, path: Path, quality, overwrite: bool) -> Path:
     if suffix in write.VIDEOS: return write.write_video(path, recording, quality=90 if quality is None else int(quality), overwrite=overwrite)
     return write.write_folder(path, recording, quality=100 if quality is None else int(quality), overwrite=overwrite)
 
-# %% ../../nbs/10_data.clip.ipynb #53ab7bed
+# %% ../../nbs/10_data.clip.ipynb #a32c3089
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".ogv", ".gif", ".y4m", ".h264")     # suffixes suggested where a name is not found; any other is tried all the same
 
 def _found(path: Path) -> Path:
@@ -254,9 +254,11 @@ def _found(path: Path) -> Path:
 
 def _window(numbers: np.ndarray, start, stop, stride, where: str) -> slice:
     "Which positions the frame numbers `start` to `stop` are"
+    need(_index(stride, f"{where}: stride") >= 1, where, expected="a stride of 1 or more", received=stride)
+    if start is None and stop is None: return slice(0, len(numbers), int(stride))
+    need(bool((np.diff(numbers) > 0).all()), where, expected="frame numbers that increase, for start and stop to mean something", received=f"{numbers[:6]}", do="Read it whole and cut clip[a:b].")
     first, last = int(numbers[0]), int(numbers[-1])
     start, stop = (first if start is None else _index(start, f"{where}: start")), (last + 1 if stop is None else _index(stop, f"{where}: stop"))
-    need(_index(stride, f"{where}: stride") >= 1, where, expected="a stride of 1 or more", received=stride)
     need(first <= start <= last, where, expected=f"a start among the frames {first} to {last}", received=start)
     need(start < stop <= last + 1, where, expected=f"a stop (not included) after start, {start + 1} to {last + 1}", received=stop)
     a, b = np.searchsorted(numbers, [start, stop])

@@ -6,7 +6,7 @@
 __all__ = ['IMAGES', 'CHECK_PIXELS', 'TABLE', 'LABEL', 'COLUMNS', 'as_frames', 'read_array', 'read_image', 'natural', 'some',
            'read_folder', 'read_stack']
 
-# %% ../../nbs/07_media.images.ipynb #c051ed13
+# %% ../../nbs/07_media.images.ipynb #eac10dd7
 import csv
 import functools
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..core import Lazy, MekitError, need, warn
 from .pixels import on_black
@@ -60,7 +60,7 @@ def read_array(source) -> Recording:
     x = as_frames(source)
     return Recording(x, None, np.arange(len(x)), f"array {tuple(x.shape)}")
 
-# %% ../../nbs/07_media.images.ipynb #ea40c11d
+# %% ../../nbs/07_media.images.ipynb #9503a908
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 def _to_eight(x: np.ndarray, bits: int | None) -> np.ndarray:
@@ -68,39 +68,47 @@ def _to_eight(x: np.ndarray, bits: int | None) -> np.ndarray:
     if x.dtype.kind == "f": return _to_bytes(x[None])[0]
     return np.rint(x.astype(np.float32) * (255 / (2 ** (bits or 16) - 1))).clip(0, 255).astype(np.uint8)
 
-def _deep(image: Image.Image, path, page: int) -> np.ndarray | None:
-    "h w [3 | 4] of more than 8 bits, as stored; None for ordinary images"
-    if image.mode[0] in "IF": return np.asarray(image)
-    if not any(";16" in str(tile[3]) for tile in image.tile): return None
-    _, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
-    if not pages or pages[0].dtype != np.uint16: return None
-    return pages[0] if pages[0].ndim == 2 else pages[0][..., [2, 1, 0, 3][:pages[0].shape[-1]]]
+def _orientation(image: Image.Image) -> int:
+    "1 to 8, as EXIF numbers them"
+    found = image.tag_v2.get(274, 1) if image.format == "TIFF" else image.getexif().get(274, 1)
+    return found if found in range(1, 9) else 1
 
+def _upright(x: np.ndarray, orientation: int) -> np.ndarray:
+    "h w c as it was seen by the camera"
+    if orientation in (5, 6, 7, 8): x = x.swapaxes(0, 1)
+    return x[::-1 if orientation in (3, 4, 7, 8) else 1, ::-1 if orientation in (2, 3, 6, 7) else 1]
+
+def _by_opencv(path, page: int) -> np.ndarray | None:
+    "h w [3 | 4] as stored, in the order R G B, of any depth"
+    _, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
+    return None if not pages else pages[0] if pages[0].ndim == 2 else pages[0][..., [2, 1, 0, 3][:pages[0].shape[-1]]]
+
+def _deep(image: Image.Image, path, page: int) -> np.ndarray | None:
+    "h w [3 | 4] of more than 8 bits, upright; None for ordinary images"
+    turned = image.format == "TIFF" and _orientation(image) != 1           # Pillow turns these twice, OpenCV once
+    if image.mode[0] in "IF" and not turned: return _upright(np.asarray(image), _orientation(image))
+    x = _by_opencv(path, page) if turned or any(";16" in str(tile[3]) for tile in image.tile) else None
+    return x if x is None or turned else _upright(x, _orientation(image))
+
+# %% ../../nbs/07_media.images.ipynb #f3c9a1ed
 def read_image(path, *, page: int = 0, bits: int | None = None) -> np.ndarray:
     "One image file (or one of its pages) as h w 3 uint8"
     with Image.open(path) as image:
         if page: image.seek(page)
         x = _deep(image, path, page)
         if x is not None:
-            x = _to_eight(x[..., None] if x.ndim == 2 else x, bits)
-            return on_black(np.asarray(ImageOps.exif_transpose(_as_turned(image, x))) if image.getexif().get(0x112, 1) != 1 else x)
-        image = ImageOps.exif_transpose(image)
+            x = x[..., None] if x.ndim == 2 else x
+            return np.ascontiguousarray(on_black(x if x.dtype == np.uint8 else _to_eight(x, bits)))
         alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-        return on_black(np.array(image.convert("RGBA" if alpha else "RGB")))
+        return np.ascontiguousarray(_upright(on_black(np.array(image.convert("RGBA" if alpha else "RGB"))), _orientation(image)))
 
-def _as_turned(image: Image.Image, x: np.ndarray) -> Image.Image:
-    "The bytes `x` as an image that bears the EXIF note of `image`"
-    out = Image.fromarray(on_black(x))
-    out.getexif()[0x112] = image.getexif()[0x112]
-    return out
-
-# %% ../../nbs/07_media.images.ipynb #46645c15
+# %% ../../nbs/07_media.images.ipynb #64d37c06
 def _warn_dark(path, bits: int | None, where: str) -> None:
     "Ask for `bits` where images of 16 bits use a small part of them"
     try:
         with Image.open(path) as image: x = _deep(image, path, 0)
     except (OSError, ValueError, SyntaxError): return
-    if bits is not None or x is None or x.dtype.kind == "f" or not 0 < x.max() < 2**14: return
+    if bits is not None or x is None or x.dtype.kind == "f" or x.dtype == np.uint8 or not 0 < x.max() < 2**14: return
     warn(f"{where}: {Path(path).name} has 16 bits and its brightest value is {x.max()}, so it is drawn nearly black. "
          f"If the camera has fewer bits, say so: bits={max(8, int(x.max()).bit_length())}.")
 
@@ -108,8 +116,12 @@ def _image_size(path: Path, whole: bool, bits: int | None = None) -> tuple[int, 
     "Height and width, or why it cannot be read"
     try:
         if whole: return read_image(path, bits=bits).shape[:2]
-        with Image.open(path) as image: return image.size if image.getexif().get(0x112, 1) > 4 else image.size[::-1]
+        with Image.open(path) as image: return _shape(image)
     except (OSError, ValueError, SyntaxError) as error: return f"{type(error).__name__}: {error}"
+
+def _shape(image: Image.Image) -> tuple[int, int]:
+    "h, w upright, before it is decoded; Pillow gives that of a turned TIFF as turned"
+    return image.size if image.format != "TIFF" and _orientation(image) > 4 else image.size[::-1]
 
 def _again(path, size: tuple[int, int], bits: int | None, page: int = 0) -> np.ndarray:
     "The image, if it is still there and as it was"
@@ -118,7 +130,7 @@ def _again(path, size: tuple[int, int], bits: int | None, page: int = 0) -> np.n
     need(image.shape[:2] == size, str(path), expected=f"an image of {size[0]} x {size[1]}, as when it was opened", received=f"{image.shape[0]} x {image.shape[1]}")
     return image
 
-# %% ../../nbs/07_media.images.ipynb #54eb2d53
+# %% ../../nbs/07_media.images.ipynb #fe2e8d99
 def natural(name: str) -> list:
     "Sort key under which img9 comes before img10"
     return [(0, int(p), p) if p.isdigit() else (1, 0, p.lower()) for p in re.split(r"(\d+)", name) if p]
@@ -141,7 +153,7 @@ def _one_size(names: list[str], sizes: list, where: str, do: str) -> None:
     need(False, where, expected=f"images of one size; {names[0]} is {sizes[0][0]} x {sizes[0][1]} (h x w)",
          received=f"{names[odd]} of {sizes[odd][0]} x {sizes[odd][1]}; {sum(s != sizes[0] for s in sizes)} of {len(sizes)} differ", do=do)
 
-# %% ../../nbs/07_media.images.ipynb #e68a5877
+# %% ../../nbs/07_media.images.ipynb #b11f6574
 CHECK_PIXELS = 5e8      # up to this many pixels every image is decoded once on opening; beyond, as it is used
 
 def _files(folder: Path, where: str) -> list[Path]:
@@ -165,8 +177,8 @@ def read_folder(folder, *, bits: int | None = None) -> Recording:
     known = all(f.name in table for f in files)
     numbers = np.array([table[f.name][0] for f in files]) if known else _numbers([f.name for f in files], where)
     times = np.array([table[f.name][1] for f in files])[good] if known and beside["timebase"] != "unknown" else None
-    if beside and not known: warn(f"{where}: {TABLE} does not name every image; times and marks are unknown.")
-    beside = beside | {"places": [table[files[i].name][2] for i in good]} if known else {k: beside[k] for k in ("mekit", "terms") if k in beside}
+    if table and not known: warn(f"{where}: {TABLE} does not name every image; times and marks are unknown.")
+    beside = beside | {"places": [table[files[i].name][2] for i in good]} if known else {k: beside[k] for k in _ALWAYS if k in beside}
     files, sizes = [files[i] for i in good], [sizes[i] for i in good]
     _one_size([f.name for f in files], sizes, where, "Put each recording into a folder of its own.")
     _warn_dark(files[0], bits, where)
@@ -174,12 +186,14 @@ def read_folder(folder, *, bits: int | None = None) -> Recording:
 
 def _file(files: list[Path], size: tuple[int, int], bits: int | None, i: int) -> np.ndarray: return _again(files[i], size, bits)
 
-# %% ../../nbs/07_media.images.ipynb #f5487276
+# %% ../../nbs/07_media.images.ipynb #d07c6677
 TABLE, LABEL = "times.csv", "label.json"
 COLUMNS = ["file", "number", "ms"]
+_ALWAYS = ("mekit", "terms")       # kept when the rest cannot be trusted: who may see the face
 
 def _beside(folder: Path, where: str) -> tuple[dict, dict]:
     "What is written beside the images: facts of the clip, and (number, ms, place) of each file"
+    facts = {}
     if not (folder / LABEL).is_file(): return {}, {}
     try:
         facts = json.loads((folder / LABEL).read_text(encoding="utf-8"))
@@ -190,20 +204,19 @@ def _beside(folder: Path, where: str) -> tuple[dict, dict]:
         need(head == COLUMNS and isinstance(facts["timebase"], str), f"{where}/{TABLE}", expected=f"columns {','.join(COLUMNS)}", received=",".join(head))
     except (OSError, ValueError, KeyError) as error:
         warn(f"{where}: {LABEL} or {TABLE} cannot be used ({type(error).__name__}: {error}); times and marks are unknown.")
-        return {}, {}
+        return {k: facts[k] for k in _ALWAYS if k in facts}, {}
     return facts, table
 
-# %% ../../nbs/07_media.images.ipynb #72ef8b65
+# %% ../../nbs/07_media.images.ipynb #2b7d49eb
 def _pages(path: Path, where: str) -> tuple[list, list]:
     "Sizes (h, w) and durations (ms) of the pages of an image file"
     sizes, durations = [], []
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(0x112, 1) > 4
             for page in range(1 if image.format == "MPO" else getattr(image, "n_frames", 1)):       # the second picture of an MPO is for the other eye
                 image.seek(page)
                 if image.format in ("WEBP", "PNG"): image.load()
-                sizes.append(image.size if turned else image.size[::-1])
+                sizes.append(_shape(image))
                 durations.append(image.info.get("duration") or 0)
     except (OSError, ValueError, SyntaxError) as error:
         need(bool(sizes), where, expected="an image", received=f"{path.stat().st_size} bytes that are none ({type(error).__name__}: {error})")

@@ -5,41 +5,48 @@
 # %% auto #0
 __all__ = ['CHECK_FRAMES', 'CHECK_PIXELS', 'Video', 'Recording', 'read_video']
 
-# %% ../../nbs/06b_media.video.ipynb #71e5355e
+# %% ../../nbs/06b_media.video.ipynb #cabf6663
 import threading
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+import av
 import numpy as np
 
 from ..core import Lazy, MekitError, need, warn
 from .index import checksum, decode_all, decoded, Index, index_of, list_packets, open_video, Packets, packets_of, Shown, stamp_of, usual_rate
 from .pixels import Look, picture
 
-# %% ../../nbs/06b_media.video.ipynb #36f7c0d0
+# %% ../../nbs/06b_media.video.ipynb #9ff53aa1
 class _Recent:
     "The last few pictures, as decoded: going backwards costs one seek for many frames"
     def __init__(self, limit: float = 16e6): self.limit, self.held = limit, OrderedDict()
 
-    def keep(self, stamp: int, frame) -> None:
+    def keep(self, stamp: int, frame, clean: bool) -> None:
         "Hold on to a picture; the oldest leave beyond about `limit` bytes"
         self.held.pop(stamp, None)
-        self.held[stamp] = frame
+        self.held[stamp] = frame, clean
         while len(self.held) > max(4, self.limit // (2 * frame.width * frame.height)): self.held.popitem(last=False)
 
-def _stream(container, stream, counted: bool):
-    "(stamp, frame) of every picture from here on"
-    frames = (f for p in packets_of(container, stream) for f in decoded(p) or [])
-    yield from enumerate(frames) if counted else ((stamp_of(f), f) for f in frames if stamp_of(f) is not None)
+def _stream(container, stream, index: Index):
+    "(stamp, picture, clean) from here on; clean: since the last key frame nothing was damaged or missing"
+    frames, clean, place = (f for p in packets_of(container, stream) for f in decoded(p) or []), True, None
+    for count, frame in enumerate(frames):
+        stamp = count if index.counted else stamp_of(frame)
+        if stamp is None: continue
+        before, place = place, int(np.searchsorted(index.stamps, stamp))
+        clean = not frame.is_corrupt and (frame.key_frame or (clean and before in (None, place - 1)))
+        yield stamp, frame, clean
 
 def _starts(index: Index, last, i: int) -> list:
     "Where to begin decoding for frame i, best first: 'here', stamps of key frames, the beginning of the file"
     want = int(index.stamps[i])
     keys = index.keys[:np.searchsorted(index.keys, want, "right")][-3:][::-1].tolist()
     near = last is not None and last < want and (not keys or keys[0] <= last or i - np.searchsorted(index.stamps, last) <= 8)
-    return ["here"] * bool(near) + keys + ["beginning"]
+    return ["here"] * bool(near) + keys + ["beginning"] * bool(index.sums[i] >= 0 or len(keys) < 3)
 
-# %% ../../nbs/06b_media.video.ipynb #c2b4827f
+# %% ../../nbs/06b_media.video.ipynb #2158c039
 class Video:
     "Frame i of a video, by random access, as sequential decoding gives it"
     def __init__(self, path, index: Index, look: Look, order: int | None = None):
@@ -58,34 +65,36 @@ class Video:
         want = int(self.index.stamps[i])
         with self.lock:
             frame = self._sound(i, want) or next(filter(None, (self._walk(i, want, start) for start in _starts(self.index, self.last, i))), None)
-            frame = frame or _doubtful(self.recent.held.get(want), self.index, f"{self.path}: frame {self.index.numbers[i]}")
+            frame = frame or _doubtful(self.recent.held.get(want, (None, 0))[0], self.index, f"{self.path}: frame {self.index.numbers[i]}")
             if frame is not None: return frame
         raise _lost(self.path, self.index, i)
 
     def _sound(self, i: int, want: int):
-        "Frame i if it is at hand and looks as it did on opening"
-        frame, noted = self.recent.held.get(want), self.index.sums[i]
-        return frame if frame is not None and (noted == checksum(frame) if noted >= 0 else not frame.is_corrupt) else None
+        "Frame i if it is at hand and looks as it did on opening; where it was not decoded then, if nothing near it is damaged"
+        (frame, clean), noted = self.recent.held.get(want, (None, False)), self.index.sums[i]
+        return frame if frame is not None and (noted == checksum(frame) if noted >= 0 else clean) else None
 
     def _walk(self, i: int, want: int, start):
         "Decode from `start` until the picture stamped `want`; None if it does not come (damage can delay it by a few) or looks different"
-        if start != "here": self.go(start)
+        if start != "here" and not self.go(start): return None
         beyond = 0
-        for self.last, frame in self.ahead:
+        for self.last, frame, clean in self.ahead:
             stamp = self.last
-            self.recent.keep(stamp, frame)
+            self.recent.keep(stamp, frame, clean)
             if stamp == want: return self._sound(i, want)
             beyond += stamp > want
             if beyond > 16: return None
         self.last = None
 
-    def go(self, start) -> None:
-        "Put the decoder at a key frame, or at the beginning"
+    def go(self, start) -> bool:
+        "Put the decoder at a key frame, or at the beginning; False where a broken index does not let it"
         if start == "beginning" or self.container is None:
             if self.container is not None: self.container.close()
             self.container, self.stream = open_video(self.path)
-        if start != "beginning": self.container.seek(start, stream=self.stream)
-        self.last, self.ahead = None, _stream(self.container, self.stream, self.index.counted)
+        self.last, self.ahead = None, _stream(self.container, self.stream, self.index)
+        try: start == "beginning" or self.container.seek(start, stream=self.stream)
+        except av.error.FFmpegError: return False
+        return True
 
     def __del__(self):
         if getattr(self, "container", None) is not None: self.container.close()
@@ -107,16 +116,16 @@ def _lost(path, index: Index, i: int) -> MekitError:
     return MekitError(f"{path}: frame {number} does not decode: data between frames {index.numbers[first]} and {index.numbers[last]} are damaged, or the file has changed. "
                       "read_clip(path, check=True) decodes the whole recording once and leaves out what is damaged.")
 
-# %% ../../nbs/06b_media.video.ipynb #93600f97
+# %% ../../nbs/06b_media.video.ipynb #ade71aa6
 CHECK_FRAMES, CHECK_PIXELS = 5_000, 1.5e8   # recordings up to both of these are decoded once on opening
 _HEAD, _TRY, _GROUP = 24, 8, 1_000          # pictures decoded at the beginning; compared after a key frame; longest group that is tried
 
 def _from(video: Video, start: int, stamps: list) -> list:
     "Checksums of the pictures with these stamps, decoded from `start`"
-    video.go(start)
+    if not video.go(start): return [None] * len(stamps)
     found = {}
-    for stamp, frame in video.ahead:
-        if stamp in stamps: found[stamp] = None if frame.is_corrupt else checksum(frame)
+    for stamp, frame, clean in video.ahead:
+        if stamp in stamps: found[stamp] = checksum(frame) if clean else None
         if len(found) == len(stamps) or stamp > stamps[-1] + 64 * max(1, stamps[-1] - stamps[0]): break
     return [found.get(s) for s in stamps]
 
@@ -137,11 +146,12 @@ def _look_through(path, check: bool | None, square: bool) -> tuple[Packets, Show
     packets = list_packets(path)
     short = len(packets) <= CHECK_FRAMES and len(packets) * packets.pixels <= CHECK_PIXELS
     shown = decode_all(path, packets, np.inf if check or (check is None and short) else _HEAD, square)
-    index = index_of(packets, shown, path)
-    if not index.checked and check is None and not _enterable(path, index, shown.look):
-        shown = decode_all(path, packets, square=square)
-        index = index_of(packets, shown, path)
-    return packets, shown, index
+    if not shown.whole and check is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            index = index_of(packets, shown, path)
+        if not index.checked and not _enterable(path, index, shown.look): shown = decode_all(path, packets, square=square)
+    return packets, shown, index_of(packets, shown, path)
 
 # %% ../../nbs/06b_media.video.ipynb #588a9e42
 @dataclass(frozen=True)
