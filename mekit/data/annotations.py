@@ -6,7 +6,7 @@
 __all__ = ['MARKS', 'KINDS', 'COLUMNS', 'Event', 'Verdict', 'BadRow', 'Annotations', 'label_of', 'to_text', 'write_csv',
            'read_csv', 'coder_file', 'NotSaved', 'Store', 'verdict_swap', 'place']
 
-# %% ../../nbs/15_data.annotations.ipynb #a7eddd8b
+# %% ../../nbs/15_data.annotations.ipynb #5eb690b0
 import csv
 import glob
 import io
@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def label_of(table: Annotations, sample: str, coder: str, like: Label | None = N
     return replace(like or Label(terms=Terms("private")), onset=first([e.onset for e in events], min), apex=ranked[0].apex if ranked else None,
                    offset=first([e.offset for e in events], max), aus=tuple(dict.fromkeys(e.au for e in events)), sample=sample, coder=coder)
 
-# %% ../../nbs/15_data.annotations.ipynb #811f2bb6
+# %% ../../nbs/15_data.annotations.ipynb #627d21f3
 COLUMNS = ("sample", "coder", "kind", "au", "side", "intensity", "certain", "onset", "apex", "offset", "onset_ms", "apex_ms", "offset_ms", "note")
 
 def _cells(row) -> dict:
@@ -180,7 +181,10 @@ def _cells(row) -> dict:
 
 def to_text(table: Annotations) -> str:
     "The table as CSV; rows that could not be read at the end, as they were"
-    return "".join(map(_line, (COLUMNS, *([_cells(row)[c] for c in COLUMNS] for row in table.rows), *(bad.cells for bad in table.unread))))
+    return "".join([_line(COLUMNS), *map(_row_line, table.rows), *(_line(bad.cells) for bad in table.unread)])
+
+@lru_cache(maxsize=2**16)
+def _row_line(row) -> str: return _line(map(_cells(row).get, COLUMNS))
 
 def _line(cells) -> str:
     "One line of CSV; Python quotes a lone carriage return only where lines end in one"
