@@ -5,12 +5,11 @@ from any canvas tells which part of which frame is shown there.
 """
 import numpy as np
 import pytest
-import traitlets
 from scrubber_actions import place, ready
 
 from mekit.data.clip import read_clip
 from mekit.motion.flow import Flow
-from mekit.widgets.scrubber import Scrubber, pack, prepare
+from mekit.widgets.scrubber import scrub
 
 N, H, W = 40, 120, 160
 REGION = dict(name="brow_L", label="left brow", aus=[1, 4], polygon=[[20, 20], [60, 20], [60, 40], [20, 40]])
@@ -23,11 +22,6 @@ def told(first: int, n: int = N) -> np.ndarray:
     return np.stack([np.stack([x, y, np.full_like(x, first + i)], -1) for i in range(n)])
 
 
-class Two(Scrubber):
-    frames2 = traitlets.Bytes().tag(sync=True)
-    values2 = traitlets.Bytes().tag(sync=True)
-
-
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     "Two clips, a region and three curves; the second clip has half the rate and its onset 5 frames in"
@@ -36,12 +30,11 @@ def file(tmp_path_factory):
     uv[:, 0] = 0.02 * np.arange(N)[:, None, None]
     flow = Flow(uv=uv, pairs=np.stack([np.full(N, 10), np.arange(N)], 1), iod=50.)
     other = read_clip(told(100, 16), fps=50).mark(onset=5)
-    w, two = Two(prepare(clip, ("frame", "quiver"), flow=flow, quality="lossless", limits={"flow": 100.})), pack(prepare(other, ("frame",), quality="lossless"))
+    w = scrub(clip, ("frame", "quiver"), flow=flow, compare=other, quality="lossless", limits={"flow": 100.})        # arrows too short to be drawn
     wave = [None if i == 7 else round(float(np.sin(i / 6) ** 2), 3) for i in range(N)]
-    curves = [*w.meta["curves"], dict(name="AU4", unit="px", values=wave, low=0., high=1., colour="#aa3377", au="AU4"),
+    curves = [w.meta["curves"][0], dict(name="AU4", unit="px", values=wave, low=0., high=1., colour="#aa3377", au="AU4"),
               dict(name="mean strain", unit="%", values=[.1 * i for i in range(N)], low=0., high=3.9, colour=None, au=None, note="every frame")]
-    w.meta = {**w.meta, "regions": [REGION], "regions_frame": 10, "regions_how": "drawn", "curves": curves, "compare": {**two["meta"], "marks": {"onset": 5}, "chunk": None}}
-    w.frames2, w.values2 = two["frames"], two["values"]
+    w.meta = {**w.meta, "regions": [REGION], "regions_frame": 10, "regions_how": "drawn", "curves": curves}
     return w.to_html(tmp_path_factory.mktemp("view") / "two.html")
 
 
@@ -81,7 +74,7 @@ def over(page, x: float, y: float, pane: str = "frame") -> None:
 
 
 def test_all_panes_zoom_and_pan_together_and_arrows_still_step(at):
-    second, quiver = "canvas[data-clip='2']", "canvas[data-pane=quiver]"
+    second, quiver = "canvas[data-clip='2']", "canvas[data-pane=quiver]:not([data-clip])"
     press(at, "+", "+")
     middle = shown(at, .5, .5)
     assert near(middle, [W / 2, H / 2, 0]) and near(shown(at, 0, 0), [60, 45, 0]) and near(shown(at, 0, 0, quiver), [60, 45, 0])
@@ -113,8 +106,8 @@ def test_the_loupe_shows_pixels_at_the_same_spot_of_every_pane(at, screen):
     squares = at.evaluate("""() => [...document.querySelectorAll('.m-loupe:not([hidden])')].map(c => { const d = c.getContext('2d').getImageData(0, c.height >> 1, c.width, 1).data;
         const runs = []; for (let x = 0; x < c.width; x++) { const last = runs[runs.length - 1]; last && last[0] === d[4 * x] ? last[1]++ : runs.push([d[4 * x], 1, d[4 * x + 1], d[4 * x + 2]]); }
         return runs; })""")
-    assert len(squares) == 3
-    for runs, blue in zip(squares, (0, 0, 100), strict=True):
+    assert len(squares) == 4
+    for runs, blue in zip(squares, (0, 0, 100, 100), strict=True):
         inner = runs[1:-1]
         assert len({r[1] for r in inner}) == 1 and inner[0][1] >= 4          # each frame pixel is one sharp square of whole pixels
         assert [b[0] - a[0] for a, b in zip(inner, inner[1:], strict=False)] == [1] * (len(inner) - 1)
@@ -260,7 +253,7 @@ def test_the_second_clip_goes_in_step(at, screen):
 
 def test_full_screen_uses_the_room(at, screen):
     before = at.locator("canvas[data-pane=frame]").first.bounding_box()["width"]
-    press(at, "3", "v")
+    press(at, "3", "4", "v")
     at.wait_for_function("() => document.fullscreenElement?.matches('.mekit-scrubber')")
     at.wait_for_function("w => document.querySelector('canvas[data-pane=frame]').getBoundingClientRect().width > 1.2 * w", arg=before)
     fits = at.evaluate("() => { const r = document.querySelector('.mekit-scrubber'); return [r.scrollHeight <= innerHeight + 1, r.scrollWidth <= innerWidth]; }")

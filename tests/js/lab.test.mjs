@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { isLive, trySave, whenGone } from "../../mekit/widgets/static/lab.js";
+import { isLive, keepKeys, trySave, whenGone } from "../../mekit/widgets/static/lab.js";
 
 const spoken = () => {
   const heard = new Map();
@@ -27,4 +27,14 @@ test("a page is not live, nor is a view that the notebook marks as disconnected"
 test("a save that nobody can hear is told, not thrown", () => {
   assert.equal(trySave({ save_changes() {} }), true);
   assert.equal(trySave({ save_changes() { throw new Error("Cannot send"); } }), false);
+});
+
+test("keys with a modifier go to the notebook, but for those the widget claims; plain keys stay", () => {
+  const heard = [], attributes = new Set(), stop = new AbortController();
+  globalThis.window = { addEventListener: (_, act) => heard.push(act) };
+  const root = { contains: () => true, setAttribute: name => attributes.add(name), toggleAttribute: (name, on) => (on ? attributes.add(name) : attributes.delete(name)) };
+  keepKeys(root, stop.signal, e => e.key === "z");
+  const kept = e => { heard[0]({ target: root, ...e }); return attributes.has("data-lm-suppress-shortcuts"); };
+  assert.deepEqual([kept({ key: "x" }), kept({ key: "s", ctrlKey: true }), kept({ key: "z", ctrlKey: true }), kept({ key: "s", metaKey: true }), kept({ key: "x" })], [true, false, true, false, true]);
+  delete globalThis.window;
 });

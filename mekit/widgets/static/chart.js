@@ -44,8 +44,8 @@ export class Chart {
     this.box.append(...Object.values(this.flags));
     this.chips = this.curves.map((c, k) => this.chip(c, k));
     this.scales = [...new Set(this.curves.map(c => c.unit))].map(unit => ({ unit, node: h("span", { class: "m-scale" }) }));
-    this.legend = h("div", { class: "m-curves", role: "group", "aria-label": "Curves" }, ...this.scales.flatMap(({ unit, node }) =>
-      [node, ...this.curves.flatMap((c, k) => c.unit === unit ? [this.chips[k].node] : [])]));
+    this.legend = h("div", { class: "m-curves", role: "group", "aria-label": "Curves" }, ...this.scales.map(({ unit, node }) =>
+      h("span", { class: "m-unit" }, node, ...this.curves.flatMap((c, k) => c.unit === unit ? [this.chips[k].node] : []))));
     this.box.hidden = this.legend.hidden = !this.curves.length;
     this.draw();
   }

@@ -27,7 +27,7 @@ const beyond = (i, ao, bo, a, b) => {
 };
 
 // What is paired needs the median step of the second clip once.
-export const clipSide = ({ n, times, marks }) => ({ n, times, marks: marks ?? {}, step: times ? medianStep(times) : 0 });
+export const clipSide = ({ n, times, marks }) => ({ n, times, marks, step: times ? medianStep(times) : 0 });
 
 // a, b: {n, times or null, marks, step}. `how`: ms (count without times) from the onsets, or else from the first frames; mark: the marks of both coincide, linear between.
 export const partner = (i, a, b, how) => {

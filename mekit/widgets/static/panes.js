@@ -154,7 +154,7 @@ export class Pane extends Picture {
   }
 
   draw(entry, view, i) {
-    const { context, canvas, stack } = this, bitmap = entry.bitmaps[this.pane.track ?? "frame"];
+    const { context, canvas, stack } = this, bitmap = entry.bitmaps[this.pane.track];
     if (!stack || this.pane.kind === "arrows") drawFrame(context, bitmap, view, canvas.width, canvas.height);
     else context.drawImage(this.backdrop.of(bitmap, view, canvas.width, canvas.height), 0, 0);
     if (!stack) return;
@@ -178,7 +178,7 @@ export class Pane extends Picture {
   // The loupe: the same picture, larger, each pixel and each cell of values a sharp square.
   look(spot, view, entry) {
     this.magnify(spot && entry ? spot : null, view, (context, src, px) => {
-      drawFrame(context, entry.bitmaps[this.pane.track ?? "frame"], src, px, px, false);
+      drawFrame(context, entry.bitmaps[this.pane.track], src, px, px, false);
       const data = this.stack && entry.stacks[this.pane.stack];
       if (this.stack && this.pane.kind !== "arrows") darken(context, px, px);
       if (data) this.lay(context, data, src, px, px, false, this.screen);

@@ -268,7 +268,7 @@ export class Scrubber {
   when(i) { return this.meta.times ? ms(this.meta.times[i]) : "no times"; }
   showPlace({ i, j, pair }) {
     this.rail.place(i); this.chart.place(i); this.readout.place(i, this.marks.onset);
-    if (pair) this.readout2.place(j, this.compare.marks?.onset, offWords(pair));
+    if (pair) this.readout2.place(j, this.compare.marks.onset, offWords(pair));
     if (!this.player.playing) this.showAloud(i);
   }
   showAloud(i) { this.chart.aloud(); this.rail.aloud(i, this.when(i)); }

@@ -7,7 +7,7 @@ import { h, Backdrop, Pane, Wipe } from "./panes.js";
 export class Stage {
   constructor(meta, kept = {}) {
     const { compare } = meta, panesOf = (m, clip) => { const backdrop = new Backdrop(); return m.panes.map(p => new Pane(p, m, meta.tables, clip, backdrop, meta.regions)); };
-    Object.assign(this, { meta, compare, regions: meta.regions ?? [], hits: new Set(), found: [], hidden: new Set(kept.hidden), loupe: !!kept.loupe, all: !!kept.all });
+    Object.assign(this, { meta, compare, regions: meta.regions, hits: new Set(), found: [], hidden: new Set(kept.hidden), loupe: !!kept.loupe, all: !!kept.all });
     this.panes = [...panesOf(meta, 1), ...(compare ? panesOf(compare, 2) : [])];
     this.wipe = this.panes.length > 1 ? new Wipe(meta, this.panes, meta.regions) : null;
     this.pictures = [...(this.wipe ? [this.wipe] : []), ...this.panes];
