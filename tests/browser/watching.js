@@ -97,6 +97,11 @@
     if (rootOf()?.dataset.frame !== String(to)) { fault(`asked for ${how}`, `frame ${to} did not come; frame ${rootOf()?.dataset.frame} stands`); return; }
     look("reached", null); w.settled = to;
   };
+  // The frame that stands when nothing has been drawn for a while: a picture may still be on its way when playing ends.
+  w.rest = async () => {
+    for (let drawn = -1, k = 0; k < 12; k++) { if (w.drawn !== drawn) { drawn = w.drawn; k = 0; } await refresh(); }
+    return Number(rootOf().dataset.frame);
+  };
   // [[way, frame], ...]; with "!" before the way the next request comes before this one is there
   w.drive = async seeks => {
     let now = Number(rootOf().dataset.frame);
