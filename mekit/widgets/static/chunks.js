@@ -57,7 +57,7 @@ export class Chunks {
   pump() {
     const guesses = [...this.asked.values()].filter(a => a.sent && a.guess).length;
     while (this.queue.length && this.sent - guesses < SLOTS) this.send(this.queue.pop());
-    if (!this.queue.length && !guesses && this.likely.length) this.send(this.likely.shift());
+    if (!this.queue.length && !guesses && this.sent < SLOTS && this.likely.length) this.send(this.likely.shift());
   }
   send(k) {
     const ask = this.asked.get(k);
