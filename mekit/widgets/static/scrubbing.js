@@ -102,12 +102,12 @@ export class Scrubber {
     this.wanted = i; this.failed = null;
     const entry = this.store.peek(i), entry2 = pair && this.second.peek(j);
     if (entry && (!pair || entry2)) this.show({ entry, i, entry2, j, pair }, ticket);
-    else this.fetch(i, pair, ticket);
+    else this.bring(i, pair, ticket);
     const stride = Math.abs(step) > 8 ? Math.sign(step) : step || 1;
     this.store.ahead(i, stride, 12);
     if (pair) this.second.ahead(j, Math.sign(stride), 12);
   }
-  async fetch(i, pair, ticket) {
+  async bring(i, pair, ticket) {
     if (this.meta.chunk) this.later("slow", 700, () => { if (this.wanted !== this.shown) { this.waiting = true; this.say("waiting for Python", true); } });
     try {
       const [a, b] = await Promise.all([this.store.load(i), pair && this.second.load(pair.j)]);
