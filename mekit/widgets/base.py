@@ -57,10 +57,11 @@ def fragment(script: str,               # an ES module with a default export tha
     return (f'<div class="mekit-page" id="{name}"><style>{style}</style>{_data(state, buffers)}'
             f'<script type="module">{code}\nmount(widget, document.getElementById("{name}"));</script></div>')
 
-# %% ../../nbs/80_widgets.base.ipynb #8773b64c
+# %% ../../nbs/80_widgets.base.ipynb #062c615e
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 PAGE_STYLE = """html{color-scheme:light dark;background:light-dark(#f4f5f7,#0e1014)}
-body{max-width:1180px;margin:24px auto;padding:0 16px;font-family:system-ui,sans-serif}"""
+body{max-width:1180px;margin:24px auto;padding:0 16px;font-family:system-ui,sans-serif}
+.heard{position:absolute;width:1px;height:1px;margin:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"""
 
 def whole_page(body: str,       # HTML
                title: str,      # of the browser's tab
@@ -68,7 +69,7 @@ def whole_page(body: str,       # HTML
     "An HTML document that may run its own scripts and fetch nothing"
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{html.escape(title)}</title><style>{PAGE_STYLE}</style></head>'
-            f"<body>\n{body}\n</body></html>\n")
+            f'<body><main>\n<h1 class="heard">{html.escape(title)}</h1>\n{body}\n</main></body></html>\n')
 
 # %% ../../nbs/80_widgets.base.ipynb #e871e5f3
 def own_traits(widget: AnyWidget) -> tuple[dict, dict[str, bytes]]:
