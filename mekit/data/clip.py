@@ -45,7 +45,7 @@ class Truth:
         array = {name: getattr(self, name)[at] for name in ("flow", "motion", "valid", "landmarks")}
         return Truth(**array, **table, reference=kept.index(self.reference or 0))
 
-# %% ../../nbs/10_data.clip.ipynb #8d48b8b2
+# %% ../../nbs/10_data.clip.ipynb #f60124e9
 TIMEBASES = ("pts", "declared", "unknown")     # time stamps of the file; frame rate given by somebody; nobody knows
 
 def _checked_times(times, n: int, timebase: str, where: str):
@@ -68,6 +68,12 @@ def _checked_frames(frames, where: str):
     need(min(shape) > 0, where, expected="at least one frame", received=f"shape {shape}")
     return frames
 
+def _check_rest(clip, n: int, where: str) -> None:
+    "Frame numbers, size of the face and marks"
+    need(clip.numbers.shape == (n,), where, expected=f"{n} frame numbers", received=f"shape {clip.numbers.shape}")
+    need(clip.iod is None or (np.isfinite(clip.iod) and clip.iod > 0), where, expected="a positive inter-ocular distance, or None", received=clip.iod)
+    check_marks(n, clip.label.onset, clip.label.apex, clip.label.offset, where)
+
 def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     "`truth`, if it speaks of n frames; its reference is the onset unless it names one"
     arrays = {k: getattr(truth, k) for k in ("flow", "motion", "valid", "landmarks")} | truth.intensity | truth.nuisance
@@ -77,7 +83,7 @@ def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
     return dataclasses.replace(truth, reference=reference)
 
-# %% ../../nbs/10_data.clip.ipynb #24da1d1c
+# %% ../../nbs/10_data.clip.ipynb #c7bfee9a
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -95,9 +101,7 @@ class Clip:
         n, where, put = len(_checked_frames(self.frames, "Clip")), f"Clip {self.source}".rstrip(), object.__setattr__
         put(self, "times", _checked_times(self.times, n, self.timebase, where))
         put(self, "numbers", np.arange(n) if self.numbers is None else np.asarray(self.numbers, np.int64))
-        need(self.numbers.shape == (n,), where, expected=f"{n} frame numbers", received=f"shape {self.numbers.shape}")
-        need(self.iod is None or (np.isfinite(self.iod) and self.iod > 0), where, expected="a positive inter-ocular distance, or None", received=self.iod)
-        check_marks(n, self.label.onset, self.label.apex, self.label.offset, where)
+        _check_rest(self, n, where)
         if self.truth is not None: put(self, "truth", _checked_truth(self.truth, n, self.label, where))
 
     def __len__(self) -> int: return len(self.frames)
@@ -113,8 +117,8 @@ class Clip:
     def replace(self, **changes) -> "Clip": return _changed(self, changes)
     @verb
     def save(self, path, *, quality: int | None = None, overwrite: bool = False) -> Path:
-        "Write a folder of images, or a video where `path` ends in .mp4, .mov, .mkv or .avi; read_clip gives the same back"
-        return _saved(self, Path(path).expanduser(), quality, overwrite)
+        "Write a folder of images, or a video (.mp4 .mov .mkv .avi); read_clip gives the same back"
+        return _saved(self, path, quality, overwrite)
     @verb
     def mark(self, *, onset=..., apex=..., offset=...) -> "Clip":
         "The clip with these marks (positions in the clip; None removes one; not given: as before)"
@@ -208,7 +212,7 @@ def with_terms(picture: str,       # HTML
     banner = f'<div style="font-size:11px;border-top:2px solid #d55e00">private: shown to you only ({owner})</div>' if label.terms.access == "private" else ""
     return f'<div data-terms="{label.terms.access}">{banner}{picture}</div>'
 
-# %% ../../nbs/10_data.clip.ipynb #55e84c4c
+# %% ../../nbs/10_data.clip.ipynb #3a946364
 _MARKS, _WORDS = ("onset", "apex", "offset"), ("emotion", "subject", "database", "sample", "coder")
 
 def _facts(clip: Clip) -> dict:
@@ -226,8 +230,10 @@ def _label(facts: dict, n: int) -> Label:
     terms = facts.get("terms") or {}
     return Label(**marks, aus=aus, **{k: facts.get(k) for k in _WORDS}, terms=Terms(terms.get("access", "publishable"), terms.get("note", "")))
 
-def _saved(clip: Clip, path: Path, quality, overwrite: bool) -> Path:
+def _saved(clip: Clip, path, quality, overwrite: bool) -> Path:
     "Write the clip where, and as what, the name says"
+    need(isinstance(path, (str, Path)), "save", expected="the name of a file or folder", received=repr(path))
+    path = Path(path).expanduser()
     where, suffix = f"save {path}", path.suffix.lower()
     need(suffix in write.VIDEOS or suffix not in (*VIDEOS, *IMAGES), where, expected=f"the name of a folder, or of a video ending in {', '.join(write.VIDEOS)}", received=f"one ending in {suffix}")
     if quality is not None: need(1 <= _index(quality, f"{where}: quality") <= 100, where, expected="a quality from 1 to 100 (lossless)", received=quality)

@@ -46,45 +46,11 @@ def _starts(index: Index, last, i: int) -> list:
     near = last is not None and last < want and (not keys or keys[0] <= last or i - np.searchsorted(index.stamps, last) <= 8)
     return ["here"] * bool(near) + keys + ["beginning"] * bool(index.sums[i] >= 0 or len(keys) < 3)
 
-# %% ../../nbs/06b_media.video.ipynb #2158c039
-class Video:
-    "Frame i of a video, by random access, as sequential decoding gives it"
-    def __init__(self, path, index: Index, look: Look, order: int | None = None):
-        self.path, self.index, self.look, self.order, self.lock = path, index, look, order, threading.Lock()
-        self.container = self.ahead = self.last = None
-        self.recent = _Recent()
-
-    def __reduce__(self): return Video, (self.path, self.index, self.look, self.order)      # a copy opens the file anew
-    def __call__(self, i: int) -> np.ndarray:
-        "h w 3 uint8, upright; field i, where fields are asked for"
-        if self.order is None: return picture(self.frame(i), self.look)
-        return picture(self.frame(i // 2), self.look, (self.order + i) % 2)
-
-    def frame(self, i: int):
-        "The decoded picture"
-        want = int(self.index.stamps[i])
-        with self.lock:
-            frame = self._sound(i, want) or next(filter(None, (self._walk(i, want, start) for start in _starts(self.index, self.last, i))), None)
-            frame = frame or _doubtful(self.recent.held.get(want, (None, 0))[0], self.index, f"{self.path}: frame {self.index.numbers[i]}")
-            if frame is not None: return frame
-        raise _lost(self.path, self.index, i)
-
-    def _sound(self, i: int, want: int):
-        "Frame i if it is at hand and looks as it did on opening; where it was not decoded then, if nothing near it is damaged"
-        (frame, clean), noted = self.recent.held.get(want, (None, False)), self.index.sums[i]
-        return frame if frame is not None and (noted == checksum(frame) if noted >= 0 else clean) else None
-
-    def _walk(self, i: int, want: int, start):
-        "Decode from `start` until the picture stamped `want`; None if it does not come (damage can delay it by a few) or looks different"
-        if start != "here" and not self.go(start): return None
-        beyond = 0
-        for self.last, frame, clean in self.ahead:
-            stamp = self.last
-            self.recent.keep(stamp, frame, clean)
-            if stamp == want: return self._sound(i, want)
-            beyond += stamp > want
-            if beyond > 16: return None
-        self.last = None
+# %% ../../nbs/06b_media.video.ipynb #18c0c900
+class _Decoder:
+    "A decoder that can be put at a key frame, and closes its file when nobody holds it"
+    container = last = None
+    ahead = iter(())
 
     def go(self, start) -> bool:
         "Put the decoder at a key frame, or at the beginning; False where a broken index does not let it"
@@ -97,9 +63,47 @@ class Video:
         return True
 
     def __del__(self):
-        if getattr(self, "container", None) is not None: self.container.close()
+        if self.container is not None: self.container.close()
 
-# %% ../../nbs/06b_media.video.ipynb #e849170c
+# %% ../../nbs/06b_media.video.ipynb #c718a45d
+class Video(_Decoder):
+    "Frame i of a video, by random access, as sequential decoding gives it"
+    def __init__(self, path, index: Index, look: Look, order: int | None = None):
+        self.path, self.index, self.look, self.order, self.lock, self.recent = path, index, look, order, threading.Lock(), _Recent()
+
+    def __reduce__(self): return Video, (self.path, self.index, self.look, self.order)      # a copy opens the file anew
+    def __call__(self, i: int) -> np.ndarray:
+        "h w 3 uint8, upright; field i, where fields are asked for"
+        with self.lock:
+            if self.order is None: return picture(self.frame(i), self.look)
+            return picture(self.frame(i // 2), self.look, (self.order + i) % 2)
+
+    def frame(self, i: int):
+        "The decoded picture"
+        want = int(self.index.stamps[i])
+        frame = self._sound(i, want) or next(filter(None, (self._walk(i, want, start) for start in _starts(self.index, self.last, i))), None)
+        frame = frame or _doubtful(self.recent.held.get(want, (None, 0))[0], self.index, f"{self.path}: frame {self.index.numbers[i]}")
+        if frame is None: raise _lost(self.path, self.index, i)
+        return frame
+
+    def _sound(self, i: int, want: int):
+        "Frame i if it is at hand and looks as it did on opening; where it was not decoded then, if nothing near it is damaged"
+        (frame, clean), noted = self.recent.held.get(want, (None, False)), self.index.sums[i]
+        return frame if frame is not None and (noted == checksum(frame) if noted >= 0 else clean) else None
+
+    def _walk(self, i: int, want: int, start):
+        "Decode from `start` until the picture stamped `want`; None if it does not come (damage can delay it by a few) or looks different"
+        if start != "here" and not self.go(start): return None
+        beyond = 0
+        for stamp, frame, clean in self.ahead:
+            self.last = stamp
+            self.recent.keep(stamp, frame, clean)
+            if stamp == want: return self._sound(i, want)
+            beyond += stamp > want
+            if beyond > 16: return None
+        self.last = None
+
+# %% ../../nbs/06b_media.video.ipynb #d32f23eb
 def _doubtful(frame, index: Index, where: str):
     "In a damaged file a picture may look different each time it is decoded: give it, and say so"
     if frame is None or not index.damaged: return None
@@ -116,7 +120,7 @@ def _lost(path, index: Index, i: int) -> MekitError:
     return MekitError(f"{path}: frame {number} does not decode: data between frames {index.numbers[first]} and {index.numbers[last]} are damaged, or the file has changed. "
                       "read_clip(path, check=True) decodes the whole recording once and leaves out what is damaged.")
 
-# %% ../../nbs/06b_media.video.ipynb #ade71aa6
+# %% ../../nbs/06b_media.video.ipynb #830de627
 CHECK_FRAMES, CHECK_PIXELS = 5_000, 1.5e8   # recordings up to both of these are decoded once on opening
 _HEAD, _TRY, _GROUP = 24, 8, 1_000          # pictures decoded at the beginning; compared after a key frame; longest group that is tried
 
@@ -153,7 +157,7 @@ def _look_through(path, check: bool | None, square: bool) -> tuple[Packets, Show
         if not index.checked and not _enterable(path, index, shown.look): shown = decode_all(path, packets, square=square)
     return packets, shown, index_of(packets, shown, path)
 
-# %% ../../nbs/06b_media.video.ipynb #588a9e42
+# %% ../../nbs/06b_media.video.ipynb #a1275b7d
 @dataclass(frozen=True)
 class Recording:
     "Pictures in the order they were taken, as a reader found them"
