@@ -3,6 +3,7 @@ import base64
 import json
 import re
 import subprocess
+import sys
 import zlib
 from types import SimpleNamespace
 
@@ -303,3 +304,323 @@ def test_content_is_what_the_page_gets(clip, flow):
     content = prepare(clip, ("frame", "quiver"), flow=flow)
     assert isinstance(content, Content) and list(pack(content)["meta"]["stacks"]) == ["flow"]
     assert pack(content)["meta"]["panes"][1]["gain"] > 0
+
+
+# ---- several curves
+
+def test_curves_average_over_the_face_and_over_each_action_unit_in_its_colour():
+    from mekit.data.synthetic import synthesize
+    from mekit.viz.style import AU_COLOURS
+    clip = synthesize({"AU12L": 2.}, duration_ms=100, size=96)
+    w = scrub(clip, ("frame", "truth"), curves=("truth", "flow", "AU12L", "AU12R", "AU4"))
+    curves = {c["name"]: c for c in w.meta["curves"]}
+    assert list(curves) == ["mean true flow, face", "mean flow, face", "mean flow, AU12L", "mean flow, AU12R", "mean flow, AU4"]
+    peak = {name: max(c["values"]) for name, c in curves.items()}
+    assert peak["mean flow, AU12L"] > 3 * peak["mean flow, AU12R"] and peak["mean flow, AU12L"] > 3 * peak["mean flow, AU4"]
+    assert curves["mean flow, AU12L"]["colour"] == AU_COLOURS[12] and curves["mean flow, AU12L"]["au"] == "AU12L" and curves["mean flow, face"]["colour"] is None
+    assert list(w.meta["stacks"]) == ["truth"]          # what only a curve needs is not sent
+
+
+def test_the_mean_over_the_face_is_that_of_the_cells_in_the_face():
+    from mekit.data.synthetic import synthesize
+    from mekit.face.regions import regions
+    clip = synthesize({"AU4": 2.}, duration_ms=100, size=96)
+    w, apex = scrub(clip, ("frame", "truth")), clip.label.apex
+    weight = grid_mean(regions(clip).face[None].astype(np.float32))[0]
+    size = np.hypot(*grid_mean(np.asarray(clip.truth.flow[apex])))
+    assert w.meta["curves"][0]["values"][apex] == pytest.approx((size * weight).sum() / weight.sum(), abs=0.01)
+
+
+def test_regions_are_told_to_the_page_and_can_be_left_out(clip):
+    from mekit.data.synthetic import synthesize
+    face = synthesize({"AU4": 2.}, duration_ms=100, size=96)
+    meta = scrub(face, "frame").meta
+    brow = next(r for r in meta["regions"] if r["name"] == "brow_inner_L")
+    assert brow["label"] == "left inner brow" and {1, 4} <= set(brow["aus"]) and len(brow["polygon"]) > 2
+    assert meta["regions_frame"] == face.label.onset and meta["regions_how"] == "from the synthetic truth"
+    assert scrub(face, "frame", regions=False).meta["regions"] == [] and scrub(clip, "frame").meta["regions"] == []
+
+
+# ---- magnified
+
+def test_the_magnified_track_is_the_magnified_clip(clip, flow):
+    import cv2
+
+    from mekit.motion.magnify import magnify
+    w = scrub(clip, ("frame", "magnified"), flow=flow, magnified=3, quality="lossless")
+    a, b = w.meta["tracks"]["magnified"]["offsets"][7:9]
+    seen = cv2.imdecode(np.frombuffer(w.frames[a:b], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.array_equal(seen, magnify(clip, 3, flow=flow).frames[7]) and not np.array_equal(seen, clip.frames[7])
+    assert w.meta["panes"][1] == dict(name="magnified", track="magnified", stack=None, kind="plain", table=None, gain=3.0)
+    assert scrub(clip, ("frame", "magnified"), flow=flow).meta["panes"][1]["gain"] == 8
+
+
+def test_a_flow_of_one_pair_does_not_magnify_a_clip_but_its_own_flow_does(clip, flow):
+    pair = Flow(uv=flow.uv[7:8], pairs=flow.pairs[7:8], iod=40.)
+    assert scrub(clip, ("frame", "magnified", "flow"), flow=pair).meta["stacks"]["flow"]["pairs"][7] == "2 → 7"
+
+
+# ---- a second clip
+
+def test_a_second_clip_has_its_own_buffers_and_the_scale_of_the_first(clip, flow):
+    other = read_clip(np.stack([barcode(100 + i, (H, W)) for i in range(8)]), fps=100).mark(onset=1, apex=4)
+    w = scrub(clip, ("frame", "difference", "flow"), flow=flow, compare=other, sync="mark")
+    second = w.meta["compare"]
+    assert second["n"] == 8 and second["marks"] == {"onset": 1, "apex": 4} and second["sync"] == "mark" and second["times"][3] == 30
+    assert [p["name"] for p in second["panes"]] == ["frame", "difference", "flow"]
+    import cv2
+    ends = second["tracks"]["frame"]["offsets"]
+    seen = [read_barcode(cv2.imdecode(np.frombuffer(w.frames2[a:b], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]) for a, b in zip(ends, ends[1:])]
+    assert seen == [100 + i for i in range(8)]
+    for kind in ("difference", "flow"):
+        assert second["stacks"][kind]["limit"] == w.meta["stacks"][kind]["limit"]
+    assert w.meta["stacks"]["flow"]["limit"] >= scrub(clip, "flow", flow=flow).meta["stacks"]["flow"]["limit"]
+
+
+def test_a_second_clip_shows_what_it_can():
+    from mekit.data.synthetic import synthesize
+    clip = synthesize({"AU4": 2.}, duration_ms=100, size=64)
+    recording = read_clip(np.asarray(clip.frames), fps=200)
+    assert [p["name"] for p in scrub(clip, ("frame", "truth"), compare=recording).meta["compare"]["panes"]] == ["frame"]
+    assert [p["name"] for p in scrub(clip, "truth", compare=recording).meta["compare"]["panes"]] == ["frame"]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_private_face_in_either_clip_keeps_both_in_the_notebook(clip, tmp_path, which, monkeypatch):
+    private = clip.replace(label=Label(subject="sub01", database="casme2", sample="casme2/sub01/a", terms=Terms("private")))
+    w = scrub((clip, private)[which], "frame", compare=(private, clip)[which])
+    assert any("private" in b for b in w.meta["banners"])
+    for write in (lambda: w.to_html(tmp_path / "a.html"), lambda: w.to_html(tmp_path / "a.html", start=2, stop=4), w.page):
+        with pytest.raises(MekitError, match="casme2/sub01/a of subject sub01, which is private"):
+            write()
+    assert list(tmp_path.iterdir()) == [] and "image/png" not in w._repr_mimebundle_()[0]
+    monkeypatch.setenv("MEKIT_WIDGETS", "page")
+    assert list(w._repr_mimebundle_()) == ["text/plain"]
+
+
+# ---- long clips
+
+PANES = ("frame", "magnified", "flow", "strain", "difference", "truth")
+
+
+def in_chunks(monkeypatch, above: int = 10):
+    import mekit.widgets.content as m
+    monkeypatch.setattr(m, "CHUNKS_ABOVE", above)
+
+
+@pytest.fixture(scope="module")
+def face():
+    from mekit.data.synthetic import synthesize
+    return synthesize({"AU4": 2., "AU12L": 1.}, duration_ms=280, fps=200., size=64)
+
+
+@pytest.mark.parametrize("given_flow", [False, True])
+def test_chunks_end_to_end_are_the_whole(face, monkeypatch, given_flow):
+    from mekit.motion.flow import flow as compute
+    flow = compute(face) if given_flow else None
+    cam = SimpleNamespace(maps=np.random.default_rng(1).normal(0, 1, (len(face), 64, 64)).astype(np.float32), pairs=np.stack([np.zeros(len(face), int), np.arange(len(face))], 1),
+                          grid=(8, 8), method="gradcam", target="AU4", layer="x", model="toy", clip=face)
+    whole = prepare(face, (*PANES, "attribution"), flow=flow, attribution=cam)
+    limits = {kind: s.limit for kind, s in whole.stacks.items()}
+    in_chunks(monkeypatch)
+    long = prepare(face, (*PANES, "attribution"), flow=flow, attribution=cam, limits=limits)
+    assert long.chunked and not whole.chunked
+    traits, n = pack(whole), len(face)
+    meta = traits["meta"]
+    for k in range(-(-n // CHUNK)):
+        message, (frames, values) = chunk_of(long, 0, k)
+        first = k * CHUNK
+        for track, ends in message["tracks"].items():
+            kept = meta["tracks"][track]["offsets"]
+            assert [frames[a:b] for a, b in zip(ends, ends[1:])] == [traits["frames"][a:b] for a, b in zip(kept[first:], kept[first + 1:first + CHUNK + 1])]
+        for kind, ranges in message["ranges"].items():
+            assert [values[a:b] for a, b in ranges] == [traits["values"][a:b] for a, b in meta["stacks"][kind]["ranges"][first:first + CHUNK]]
+        for c, got in zip(meta["curves"], message["curves"]):
+            assert got == c["values"][first:first + CHUNK]
+        assert message["wrong"] == {}
+    assert sum(len(chunk_of(long, 0, k)[0]["tracks"]["frame"]) - 1 for k in range(-(-n // CHUNK))) == n
+
+
+def test_limits_of_a_long_clip_come_from_a_sample_that_has_the_marks_and_is_named(face, monkeypatch):
+    in_chunks(monkeypatch)
+    w = scrub(face, ("frame", "truth"))
+    sample = w.content.sample
+    assert face.label.apex in sample and len(sample) < 30 and f"scaled on {len(sample)} of {len(face)} frames" in w.meta["precision"]
+    known = [i for i, v in enumerate(w.meta["curves"][0]["values"]) if v is not None]
+    assert known == list(sample) and str(len(sample)) in w.meta["curves"][0]["note"]
+    assert w.frames == b"" and w.meta["stacks"]["truth"]["ranges"] is None and w.meta["chunk"]["size"] == CHUNK
+
+
+def test_a_pair_in_a_long_clip_is_found_and_scaled(face, monkeypatch):
+    in_chunks(monkeypatch)
+    maps = np.full((1, 64, 64), 3., np.float32)
+    cam = SimpleNamespace(maps=maps, pairs=np.array([[2, 37]]), grid=(8, 8), method="gradcam", target="AU4", layer="x", model="toy", clip=face)
+    w = scrub(cam, ("frame", "attribution"))
+    assert w.meta["stacks"]["attribution"]["limit"] == 3 and w.frame == 37 and 37 in w.content.sample
+    message, _ = chunk_of(w.content, 0, 37 // CHUNK)
+    assert [k for k, r in enumerate(message["ranges"]["attribution"]) if r] == [37 % CHUNK]
+
+
+def test_a_chunk_names_the_frames_that_fail_and_gives_the_others(face, monkeypatch):
+    in_chunks(monkeypatch)
+    maps = np.ones((len(face), 64, 64), np.float32)
+    maps[30, 5, 5] = np.nan
+    cam = SimpleNamespace(maps=maps, pairs=np.stack([np.zeros(len(face), int), np.arange(len(face))], 1), grid=(8, 8), method="gradcam", target="AU4", layer="x", model="toy", clip=face)
+    message, _ = chunk_of(prepare(cam, ("frame", "attribution")), 0, 1)
+    assert list(message["wrong"]) == ["30"] and "NaN or infinity at frames [30]" in message["wrong"]["30"]
+    assert sum(r is None for r in message["ranges"]["attribution"]) == 1
+
+
+def test_opening_survives_damaged_frames_but_not_a_clip_without_a_sound_one(monkeypatch):
+    from mekit.core import Lazy
+    in_chunks(monkeypatch)
+    def some(i):
+        if i % 2: raise OSError(f"frame {i} is torn")
+        return np.full((32, 32, 3), i, np.uint8)
+    assert len(scrub(read_clip(Lazy(some, 100, (32, 32, 3))), ("frame", "difference")).content.stacks["difference"].pairs) > 5
+    def none(i): raise OSError("torn")
+    with pytest.raises(OSError, match="torn"):
+        scrub(read_clip(Lazy(none, 100, (32, 32, 3))), ("frame", "difference"), regions=False)
+
+
+def test_only_sensible_wants_are_answered(face, monkeypatch):
+    in_chunks(monkeypatch)
+    w, heard = scrub(face, "frame", compare=face), []
+    w.desk.send = lambda message, buffers: heard.append((message["clip"], message["chunk"]))
+    keys = w.meta["chunk"]["key"], w.meta["compare"]["chunk"]["key"]
+    for wrong in (dict(chunk=-1), dict(chunk=3), dict(chunk="0"), dict(chunk=None), dict(chunk=0, key="old"), dict(chunk=0, clip=2), dict(chunk=0, kind="run")):
+        w._asked(w, dict(kind="want", clip=0, key=keys[0]) | wrong, [])
+    w._asked(w, "nonsense", [])
+    w.desk.wait()
+    assert heard == []
+    w._asked(w, dict(kind="want", clip=0, chunk=2, key=keys[0]), [])
+    w._asked(w, dict(kind="want", clip=1, chunk=0, key=keys[1]), [])
+    w.desk.wait()
+    assert sorted(heard) == [(0, 2), (1, 0)]
+
+
+def test_the_desk_remembers_what_it_made_within_bounds_and_says_what_fails(face, monkeypatch):
+    import mekit.widgets.content as m
+    in_chunks(monkeypatch)
+    content, made, heard = prepare(face, "frame"), [], []
+    real = m.chunk_of
+    def chunk(content, clip, k):
+        made.append(k)
+        if k == 2: raise OSError("the disk is gone")
+        return real(content, clip, k)
+    monkeypatch.setattr(m, "chunk_of", chunk)
+    desk = Desk(lambda message, buffers: heard.append((message["kind"], message["chunk"], message.get("why"))), room_mb=0.06)
+    for k in (0, 0, 1, 0, 2):
+        desk.ask(content, 0, k)
+        desk.wait()
+    assert heard == [("chunk", 0, None), ("chunk", 0, None), ("chunk", 1, None), ("chunk", 0, None), ("failed", 2, "the disk is gone")]
+    held = sum(len(b) for _, buffers in desk.done.values() for b in buffers)
+    assert made[0:2] == [0, 1] and held <= 0.06 * 2**20 or len(desk.done) == 1
+
+
+def test_lossless_and_large_pictures_go_in_chunks_earlier(monkeypatch):
+    import mekit.widgets.content as m
+    monkeypatch.setattr(m, "MOST_PIXELS", 20 * 32 * 32)
+    frames = np.zeros((20, 32, 32, 3), np.uint8)
+    assert not prepare(frames, "frame").chunked and prepare(frames, "frame", quality="lossless").chunked
+    assert prepare(np.zeros((21, 32, 32, 3), np.uint8), "frame").chunked
+
+
+# ---- a range as a page
+
+def held_in(text: str) -> tuple[dict, dict]:
+    state = json.loads(re.search(r"data-state>(.*?)</script>", text).group(1))
+    return state, {name: base64.b64decode(data) for name, data in re.findall(r'data-buffer="(\w+)">([^<]*)<', text)}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_range_keeps_numbers_and_times_and_shifts_the_marks(clip, flow, tmp_path, monkeypatch, chunked):
+    import cv2
+    if chunked:
+        in_chunks(monkeypatch)
+    w = scrub(clip.replace(numbers=np.arange(50, 50 + N)), ("frame", "flow"), flow=flow)
+    w.marks, w.frame = {"onset": 2, "apex": 7, "offset": 11}, 8
+    state, buffers = held_in(w.to_html(tmp_path / "part.html", start=5, stop=10).read_text())
+    meta, ends = state["meta"], state["meta"]["tracks"]["frame"]["offsets"]
+    seen = [read_barcode(cv2.imdecode(np.frombuffer(buffers["frames"][a:b], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]) for a, b in zip(ends, ends[1:])]
+    assert seen == [5, 6, 7, 8, 9] and meta["n"] == 5 and meta["numbers"] == [55, 56, 57, 58, 59] and meta["times"] == [25, 30, 35, 40, 45]
+    assert state["marks"] == {"apex": 2} and state["frame"] == 3 and meta["chunk"] is None
+    assert any("frames 5 to 9 of 12" in b and "onset (2), offset (11)" in b for b in meta["banners"])
+    assert meta["stacks"]["flow"]["pairs"][2] == "no. 52 → no. 57"
+    a, b = meta["stacks"]["flow"]["ranges"][2]
+    got = np.frombuffer(zlib.decompress(buffers["values"][a:b]), "<i2").reshape(2, 16, 18) * 0.02
+    assert np.abs(got - grid_mean(flow.uv[7])).max() <= 0.0101
+    assert len(meta["curves"][0]["values"]) == 5 and None not in meta["curves"][0]["values"]
+
+
+def test_a_long_clip_as_a_page_needs_a_range_and_its_size_is_said(tmp_path):
+    from mekit.core import Lazy
+    w = scrub(read_clip(Lazy(lambda i: np.full((32, 32, 3), i % 200, np.uint8), 20_000, (32, 32, 3))), "frame")
+    with pytest.raises(MekitError, match=r"at most 2000 frames in a page, received 20000, about \d+ MB of pictures\. Choose a range"):
+        w.to_html(tmp_path / "all.html")
+    w.to_html(tmp_path / "part.html", start=15_000, stop=15_100)
+    assert [p.name for p in tmp_path.iterdir()] == ["part.html"]
+
+
+def test_a_long_clip_within_the_limit_goes_whole_into_a_page(face, monkeypatch, tmp_path):
+    in_chunks(monkeypatch)
+    state, buffers = held_in(scrub(face, ("frame", "truth"), compare=face[:20]).to_html(tmp_path / "a.html").read_text())
+    assert state["meta"]["chunk"] is None and state["meta"]["n"] == len(face) == len(state["meta"]["tracks"]["frame"]["offsets"]) - 1
+    assert state["meta"]["compare"]["n"] == 20 and state["meta"]["compare"]["chunk"] is None and len(buffers["frames2"]) > 1000
+    assert not any(b.startswith("frames ") for b in state["meta"]["banners"])
+
+
+def test_a_page_of_damaged_frames_names_them(tmp_path):
+    from mekit.core import Lazy
+    def some(i):
+        if i == 15_003: raise OSError("torn")
+        return np.full((32, 32, 3), i % 200, np.uint8)
+    w = scrub(read_clip(Lazy(some, 20_000, (32, 32, 3))), "frame")
+    with pytest.warns(MekitWarning, match="1 frames cannot be read and are left out: 15003"):
+        state, _ = held_in(w.to_html(tmp_path / "part.html", start=15_000, stop=15_010).read_text())
+    assert state["meta"]["wrong"] == {"3": "torn"}
+
+
+def test_a_preview_of_a_long_clip_reads_its_columns_only():
+    from mekit.core import Lazy
+    made = []
+    w = scrub(read_clip(Lazy(lambda i: made.append(i) or np.full((32, 32, 3), i % 200, np.uint8), 20_000, (32, 32, 3), keep_mb=.001)), ("frame", "difference"))
+    opened = len(made)
+    w.preview()
+    assert opened < 60 and len(made) - opened < 12
+
+
+@pytest.mark.slow
+def test_opening_20000_frames_of_256_decodes_little_and_stays_small(tmp_path):
+    "A video whose every frame is a key frame: decoded frames are counted by the file's reader, memory by the process"
+    code = f"""
+import resource
+import av, numpy as np
+from fractions import Fraction
+path = {str(tmp_path / 'long.mkv')!r}
+with av.open(path, "w") as out:
+    stream = out.add_stream("mjpeg", rate=200); stream.width = stream.height = 256; stream.pix_fmt = "yuvj420p"
+    picture = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    for i in range(20_000):
+        frame.pts, frame.time_base = i, Fraction(1, 200)
+        out.mux(stream.encode(frame))
+    out.mux(stream.encode())
+from mekit.data.clip import read_clip
+from mekit.widgets.scrubber import scrub
+clip = read_clip(path)
+load, made = clip.frames.load, []
+clip.frames.load = lambda i: made.append(i) or load(i)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+w = scrub(clip, ("frame", "flow", "strain", "difference", "magnified"))
+opened = len(made)
+heard = []
+w.desk.send = lambda message, buffers: heard.append(message["chunk"])
+for k in range(0, 800, 40): w._asked(w, dict(kind="want", clip=0, chunk=k, key=w.meta["chunk"]["key"]), []); w.desk.wait()
+print(len(clip), opened, len(heard), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    n, opened, answered, grown = run.stdout.split()
+    assert (n, answered) == ("20000", "20") and int(opened) <= 60
+    assert float(grown) < 450           # MB: the clip's own cache of 256 and what was answered; all of it would be 3,900

@@ -144,7 +144,7 @@ def outlines(places: Places) -> list[dict]:
     aus = lambda name: [n for n, names in AU_REGION.items() if name in names and n < 50]
     return [dict(name=name, label=_in_words(name), aus=aus(name), polygon=np.round(places.found.polygon(name), 1).tolist()) for name in REGIONS if name not in ("face", "jaw")]
 
-# %% ../../nbs/80b_widgets.layers.ipynb #f8f045df
+# %% ../../nbs/80b_widgets.layers.ipynb #bcac85fb
 CURVES = {"strain": "mean strain", "flow": "mean flow", "truth": "mean true flow", "attribution": "mean size of attribution", "difference": "mean change"}
 MOST_AUS = 6
 
@@ -168,7 +168,7 @@ def curve_kinds(curves, shown) -> list[str]:
     "The kinds of value that curves need beside those shown"
     if curves is None: return [] if shown else ["difference"]
     named = [curves] if isinstance(curves, str) else list(curves)
-    return list(dict.fromkeys(c if c in KINDS else _au_kind(shown) for c in named))
+    return list(dict.fromkeys(c if c in KINDS else _au_kind([*shown, *named]) for c in named))
 
 # %% ../../nbs/80b_widgets.layers.ipynb #4cd2d09d
 def _named_curve(name: str, kinds, places: Places) -> Curve:
