@@ -114,6 +114,14 @@ def check_eaf(path) -> None:
     assert sorted(used) == sorted(ms), "each slot belongs to one annotation"
 
 
+def test_events_of_one_unit_at_the_same_time_stand_on_tiers_of_their_own(tmp_path):
+    table = Annotations((event(3, 9, 20), event(10, 12, 30), event(20, 22, 25), event(21, None, None), event(30, 31, 32)))
+    path = to_eaf(table, tmp_path / "x.eaf")
+    check_eaf(path)
+    assert [t.get("TIER_ID") for t in ET.parse(path).getroot().iter("TIER") if not t.get("PARENT_REF")] == ["AU12 ann", "AU12 ann 2", "AU12 ann 3"]
+    assert set(read_eaf(path).rows) == set(table.rows)
+
+
 def test_the_checker_of_the_format_notices(tmp_path):
     path = to_eaf(Annotations((event(), event(30, 35, 40, note="x"))), tmp_path / "x.eaf")
     check_eaf(path)
@@ -319,6 +327,14 @@ def test_undo_step_by_step(tmp_path):
     assert read_csv(store.path).rows == ()
 
 
+def test_undoing_takes_back_only_what_was_done(tmp_path):
+    store = Store(tmp_path, "ann")
+    store.do((None, event()))
+    store.do((None, event()), (None, event(30, 31, 32)))        # the first of the two was there already
+    store.undo()
+    assert [e.onset for e in store.table] == [3]
+
+
 def test_a_disk_that_refuses_is_said_and_the_change_is_kept_for_the_next_try(tmp_path, monkeypatch):
     store = Store(tmp_path, "ann")
     monkeypatch.setattr("os.fsync", lambda f: (_ for _ in ()).throw(OSError(28, "No space left on device")))
@@ -418,6 +434,7 @@ def test_agreement_worked_by_hand():
     assert found.clips["FACS agreement"].tolist()[:2] == [2 / 3, 2 / 3] and np.isnan(found.clips["FACS agreement"].iloc[2])
     assert found.facs == 2 * 2 / 6
     assert (found.marks.loc["onset", "n"], found.marks.loc["onset", "frames: median"], found.marks.loc["onset", "ms: mean absolute"]) == (2, 1.5, 7.5)
+    assert found.marks.loc["onset", "ms: median"] == 7.5 and found.marks.loc["onset", "ms: 5 %"] == pytest.approx(5.25)
     assert found.marks.loc["apex", "frames: mean absolute"] == 0 and found.marks.loc["offset", "frames: 95 %"] == pytest.approx(3.8)
     assert [len(x) for x in found.alone] == [1, 1]
     units = found.units

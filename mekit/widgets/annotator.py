@@ -41,13 +41,13 @@ def clips_of(index,             # Clip, list of Clips, dict or index: name -> Cl
     need(found, "annotate", expected="at least one clip", received="none")
     return found
 
-# %% ../../nbs/86_widgets.annotator.ipynb #46366805
+# %% ../../nbs/86_widgets.annotator.ipynb #42e4e979
 def hidden(clip: Clip, k: int, name: str, blind: bool) -> Clip:
     "The clip without anything that somebody has said of it"
     shown = f"clip {k + 1}" if blind else name
     return clip.replace(label=Label(sample=shown, terms=clip.label.terms), source=shown, truth=None)
 
-def _grey(k: int) -> Clip: return read_clip(np.full((1, 96, 128, 3), 110, np.uint8)).replace(source=f"clip {k + 1}", label=Label(sample=f"clip {k + 1}"))
+def _grey(k: int) -> Clip: return Clip(np.full((1, 96, 128, 3), 110, np.uint8), source=f"clip {k + 1}", label=Label(sample=f"clip {k + 1}"))
 
 def load(read, k: int, name: str, panes: tuple, blind: bool, quality) -> tuple:
     "(the clip, what the page gets, the traits, what is wrong with it)"
