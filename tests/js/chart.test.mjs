@@ -6,9 +6,9 @@ import { partText, placeText } from "../../mekit/widgets/static/readout.js";
 const curve = (unit, low, high, colour = null) => ({ unit, low, high, colour });
 
 test("curves of one unit share a scale, others have their own, hidden ones have no say", () => {
-  const curves = [curve("px", 0, 1), curve("px", -0.5, 2), curve("%", 0, 30)];
+  const curves = [curve("px", 0, 1), curve("px", -0.5, 2), curve("%", 0, 30), curve("px", 0, 0.1)];
   assert.deepEqual([...scalesOf(curves, new Set())], [["px", { low: -0.5, high: 2 }], ["%", { low: 0, high: 30 }]]);
-  assert.deepEqual([...scalesOf(curves, new Set([1, 2]))], [["px", { low: 0, high: 1 }]]);
+  assert.deepEqual([...scalesOf(curves, new Set([1, 2, 3]))], [["px", { low: 0, high: 1 }]]);
 });
 
 test("no two curves look the same", () => {

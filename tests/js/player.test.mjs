@@ -72,9 +72,13 @@ test("between the marks it turns at the last one, starts at the first, and draws
   assert.deepEqual(drawn.slice(0, 12), [10, 11, 12, 13, 14, 10, 11, 12, 13, 14, 10, 11]);
 });
 
-test("loops keep the time: five turns of 200 ms take a second", () => {
-  const { drawn } = playing({ ...even(5, 40), beats: 300 });
-  assert.ok(Math.abs(drawn.filter(i => i === 0).length - 25) <= 1, `${drawn.filter(i => i === 0).length}`);
+test("loops keep the time, though a turn falls between two refreshes: 27 of 185 ms take five seconds", () => {
+  const { drawn } = playing({ ...even(5, 37), beats: 300 });
+  assert.ok(Math.abs(drawn.filter(i => i === 0).length - 27) <= 1, `${drawn.filter(i => i === 0).length}`);
+});
+
+test("without a loop it starts again from the end", () => {
+  assert.deepEqual(playing({ ...even(5, 40), loop: "off", beats: 20, at: 4 }).drawn.slice(0, 3), [0, 1, 2]);
 });
 
 test("without a loop it stops on the last frame and says so", () => {

@@ -35,9 +35,8 @@ export class Player {
   endOf(range) { return range.last === this.n - 1 ? this.end : this.times[range.last + 1]; }
 
   start() {
-    const { first, last, marked } = this.range, at = this.host.wanted;
     this.playing = true; this.last = 0;
-    if (marked ? at < first || at > last || at === last : this.loop === "off" && at === last) this.host.go(first);
+    if (this.loop === "off" && this.host.wanted === this.n - 1) this.host.go(0);
     this.anchor(performance.now()); this.measure(performance.now());
     this.host.playingChanged();
     this.beat = requestAnimationFrame(this.tick);
