@@ -338,6 +338,8 @@ def test_regions_are_told_to_the_page_and_can_be_left_out(clip):
     brow = next(r for r in meta["regions"] if r["name"] == "brow_inner_L")
     assert brow["label"] == "left inner brow" and {1, 4} <= set(brow["aus"]) and len(brow["polygon"]) > 2
     assert meta["regions_frame"] == face.label.onset and meta["regions_how"] == "from the synthetic truth"
+    state, _ = held_in(scrub(face, "frame").page(start=10, stop=15))
+    assert state["meta"]["regions"] == meta["regions"] and state["meta"]["regions_frame"] is None
     assert scrub(face, "frame", regions=False).meta["regions"] == [] and scrub(clip, "frame").meta["regions"] == []
 
 

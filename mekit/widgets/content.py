@@ -232,13 +232,13 @@ def prepare(data,                       # Clip, Attribution or array (t h w [3])
     tracks, pictures, gain = _tracks(clip, panes, magnified, flow, like, quality, whole)
     return Content(clip, panes, quality, tracks, layers, on_one_scale([stacks], limits)[0], curves_of(stacks, places, clip.label.aus, curves), places, pictures, gain, attribution, sample=sample)
 
-# %% ../../nbs/80c_widgets.content.ipynb #41048dfc
+# %% ../../nbs/80c_widgets.content.ipynb #e412cc2a
 def with_second(content: Content, data, *, sync: str = "ms", limits: dict | None = None) -> Content:
     "The content with a second clip beside it, in step by time or by marks"
     choose(sync, ("ms", "mark"), where="scrub", what="sync")
     clip, _ = source_of(data)
     panes = [p for p in content.panes if p != "attribution" and (p != "truth" or clip.truth is not None)] or ["frame"]
-    second = prepare(clip, panes, quality=content.quality, magnified=content.gain if "magnified" in panes else None, limits=limits, regions=False)
+    second = prepare(clip, panes, quality=content.quality, magnified=content.gain if "magnified" in panes else None, limits=limits, curves=(), regions=False)
     stacks = on_one_scale([content.stacks, second.stacks], limits or {})
     return replace(content, stacks=stacks[0], compare=replace(second, stacks=stacks[1]), sync=sync)
 
@@ -294,7 +294,7 @@ def _banners(content: Content) -> list[str]:
     private = f"private: to be seen in this notebook only ({clip.label.database or clip.title})" if clip.label.terms.access == "private" else None
     return [b for b in (private, clip.timing_note()) if b]
 
-# %% ../../nbs/80c_widgets.content.ipynb #9ca65d5e
+# %% ../../nbs/80c_widgets.content.ipynb #86b1aa0f
 def _curves_meta(content: Content, frames: range) -> list[dict]:
     made = []
     for curve in content.curves:
@@ -303,9 +303,10 @@ def _curves_meta(content: Content, frames: range) -> list[dict]:
         made.append(row | dict(values=row["values"][frames.start:frames.stop]))
     return made
 
-def _regions_meta(content: Content, first: int) -> dict:
+def _regions_meta(content: Content, frames: range) -> dict:
     found = content.places.found
-    return dict(regions=outlines(content.places), regions_frame=None if found is None else int(found.number) - first, regions_how=None if found is None else found.how)
+    here = found is not None and found.number in frames         # an excerpt may not hold it
+    return dict(regions=outlines(content.places), regions_frame=int(found.number) - frames.start if here else None, regions_how=None if found is None else found.how)
 
 def pack(content: Content) -> dict:     # traits of the widget
     "Table of contents, pictures and values; of a long clip the table alone"
@@ -314,7 +315,7 @@ def pack(content: Content) -> dict:     # traits of the widget
         frames, laid = range(len(one.clip)), None
         if not one.chunked: *laid, traits["frames" + name], traits["values" + name] = lay_out(one, pieces_of_whole(one))
         return _clip_meta(one, frames, laid)
-    meta = _words(content) | table(content, "") | dict(curves=_curves_meta(content, range(len(content.clip))), precision=_precision(content), **_regions_meta(content, 0),
+    meta = _words(content) | table(content, "") | dict(curves=_curves_meta(content, range(len(content.clip))), precision=_precision(content), **_regions_meta(content, range(len(content.clip))),
                                                        tables={k: t.tobytes().hex() for k, t in colour_tables().items()}, compare=None)
     if content.compare: meta["compare"] = table(content.compare, "2") | dict(sync=content.sync)
     return dict(meta=meta, **traits)
@@ -365,7 +366,7 @@ class Desk:
         thread = self.thread
         if thread is not None: thread.join(seconds)
 
-# %% ../../nbs/80c_widgets.content.ipynb #040eb6f3
+# %% ../../nbs/80c_widgets.content.ipynb #540b83a8
 MOST_FRAMES, HEAVY_MB = 2000, 150       # in a page, unless a range is asked for; above that it is said
 
 def check_range(content: Content, start, stop) -> range:
@@ -393,7 +394,7 @@ def excerpt(content: Content, frames: range, marks: dict) -> dict:      # traits
     if len(frames) < len(clip): words["banners"].append(f"frames {frames.start} to {frames.stop - 1} of {len(clip)}" + (f"; marked outside of them: {', '.join(outside)}" if outside else ""))
     if wrong: warn(f"to_html: {len(wrong)} frames cannot be read and are left out: {', '.join(str(frames.start + int(i)) for i in list(wrong)[:8])}")
     curves = [dict(row, values=list(of), note=None) for row, of in zip(_curves_meta(content, frames), zip(*(p.curves for p in pieces)))] if content.curves else []
-    meta = words | _clip_meta(replace(content, clip=clip), frames, laid) | dict(curves=[_rescaled(c) for c in curves], precision=_precision(content), wrong=wrong, **_regions_meta(content, frames.start),
+    meta = words | _clip_meta(replace(content, clip=clip), frames, laid) | dict(curves=[_rescaled(c) for c in curves], precision=_precision(content), wrong=wrong, **_regions_meta(content, frames),
                                                   tables={k: t.tobytes().hex() for k, t in colour_tables().items()}, compare=None)
     traits = dict(meta=meta, frames=pictures, values=values, marks=meta["marks"])
     if not second: return traits

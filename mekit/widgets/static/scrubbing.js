@@ -55,7 +55,7 @@ export class Scrubber {
     this.rail = new Track(this); this.track = this.rail.node;
     this.controls = new Controls(stage.panes, { regions: stage.regions.some(r => r.polygon.length), two: !!stage.wipe });
     this.status = this.controls.status;
-    this.readout = new Readout(meta, "", { regions: stage.regions, notes: [Object.keys(meta.stacks).length ? meta.precision : "", stage.regions.length && meta.regions_how ? `AU regions ${meta.regions_how}, on frame ${meta.regions_frame}` : ""] });
+    this.readout = new Readout(meta, "", { regions: stage.regions, notes: [Object.keys(meta.stacks).length ? meta.precision : "", stage.regions.length && meta.regions_how ? `AU regions ${meta.regions_how}, on ${meta.regions_frame === null ? "a frame that is not here" : `frame ${meta.regions_frame}`}` : ""] });
     this.readout2 = compare ? new Readout(compare, "clip 2: ", {}) : null;
     this.help = h("dl", { class: "m-help", hidden: "" }, ...KEYS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
     this.lost = h("p", { class: "m-banner", role: "alert", "data-role": "lost", hidden: "" });
