@@ -97,7 +97,7 @@ def _differences(pairs: list) -> pd.DataFrame:
         rows[mark] = row
     return pd.DataFrame(rows).T.astype({"n": int})
 
-# %% ../../nbs/15b_data.agreement.ipynb #e941547b
+# %% ../../nbs/15b_data.agreement.ipynb #34f8cf2d
 def _clips(units: dict, samples: list) -> pd.DataFrame:
     "FACS agreement of each clip"
     rows = [(s, len(x), len(y), len(x & y), 2 * len(x & y) / (len(x) + len(y)) if x or y else np.nan) for s in samples for x, y in [units[s]]]
@@ -122,6 +122,7 @@ def _frames(events: tuple, sample: str, unit: str, n: int) -> np.ndarray:
             if e.sample == sample and name(e) == unit: inside[row, e.span[0]:e.span[1] + 1] = True
     return inside
 
+# %% ../../nbs/15b_data.agreement.ipynb #d97c54d0
 def _reliability(pairs: list) -> pd.DataFrame:
     "ICC(2,1) of what was measured twice"
     values = {m: [[x.marks[k], y.marks[k]] for x, y in pairs] for k, m in enumerate(MARKS)}
@@ -130,7 +131,7 @@ def _reliability(pairs: list) -> pd.DataFrame:
     known = {name: [v for v in rows if None not in v] for name, rows in values.items()}
     return pd.DataFrame({name: {"n": len(v), "ICC(2,1)": icc(v) if len(v) > 1 else np.nan} for name, v in known.items()}).T.astype({"n": int})
 
-# %% ../../nbs/15b_data.agreement.ipynb #20e6b89d
+# %% ../../nbs/15b_data.agreement.ipynb #e619448e
 @dataclass(frozen=True, repr=False)
 class Agreement:
     "What two coders agree on"
@@ -163,7 +164,7 @@ class Agreement:
         left = f"<details><summary>{len(self.left_out)} clips left out</summary>{'<br>'.join(f'{s}: {w}' for s, w in self.left_out)}</details>" if self.left_out else ""
         return f"<p>{'<br>'.join(self.words)}</p>{left}" + "".join(f"<p style='margin:.8em 0 .2em'><b>{name}</b></p>{t.to_html(border=0, na_rep='–', float_format=lambda v: f'{v:.3g}')}" for name, t in self._tables().items() if len(t))
 
-# %% ../../nbs/15b_data.agreement.ipynb #3b71d67b
+# %% ../../nbs/15b_data.agreement.ipynb #bcf624f5
 @verb
 def agreement(a: Annotations,           # of one coder
               b: Annotations,           # of another
@@ -189,7 +190,7 @@ def agreement(a: Annotations,           # of one coder
     if untimed: notes.append(f"{untimed} of {len(pairs)} matched events have no times: no difference in ms")
     return Agreement(coders, samples, left_out, pairs, alone, _differences(pairs), _clips(units, samples), _by_unit(units, tuple((e, name) for e in own), samples, lengths), _reliability(pairs), notes)
 
-# %% ../../nbs/15b_data.agreement.ipynb #f22b5067
+# %% ../../nbs/15b_data.agreement.ipynb #43fc4f15
 @verb
 def compare(path,                   # the folder of annotate
             first: str,             # a coder

@@ -103,7 +103,7 @@ class Verdict:
 
     judged = property(lambda self: self.kind in ("coded", "none"), doc="Whether this clip counts as seen by the coder")
 
-# %% ../../nbs/15_data.annotations.ipynb #337e4e90
+# %% ../../nbs/15_data.annotations.ipynb #a9190a38
 def _once(rows) -> tuple:
     "Each row once, in the order given; of a coder's verdicts on a clip the last, in the place of the first"
     verdicts = {(r.sample, r.coder): r for r in rows if isinstance(r, Verdict)}
@@ -114,6 +114,7 @@ class BadRow(tuple):
     row, column, why, cells = (property(lambda self, k=k: self[k]) for k in range(4))
     def __repr__(self) -> str: return f"row {self.row}, column {self.column!r}: {self.why}"
 
+# %% ../../nbs/15_data.annotations.ipynb #8162a89d
 @dataclass(frozen=True)
 class Annotations:
     "Events and verdicts of any number of coders and clips"
@@ -147,7 +148,7 @@ class Annotations:
     def __repr__(self) -> str: return _summary(self)
     def _repr_html_(self) -> str: return f"<p>{_summary(self)}</p>" + self.frame().drop(columns="kind").to_html(max_rows=24, index=False, na_rep="", border=0) * bool(self.rows)
 
-# %% ../../nbs/15_data.annotations.ipynb #932c05c5
+# %% ../../nbs/15_data.annotations.ipynb #b7d3d9f7
 def _where(table: Annotations, sample, coder, au) -> Annotations:
     keep = lambda r: sample in (None, r.sample) and coder in (None, r.coder) and (au is None or isinstance(r, Event) and r.au.number == au)
     return Annotations(tuple(r for r in table.rows if keep(r)))
@@ -167,7 +168,7 @@ def label_of(table: Annotations, sample: str, coder: str, like: Label | None = N
     return replace(like or Label(terms=Terms("private")), onset=first([e.onset for e in events], min), apex=ranked[0].apex if ranked else None,
                    offset=first([e.offset for e in events], max), aus=tuple(dict.fromkeys(e.au for e in events)), sample=sample, coder=coder)
 
-# %% ../../nbs/15_data.annotations.ipynb #627d21f3
+# %% ../../nbs/15_data.annotations.ipynb #65b63414
 COLUMNS = ("sample", "coder", "kind", "au", "side", "intensity", "certain", "onset", "apex", "offset", "onset_ms", "apex_ms", "offset_ms", "note")
 
 def _cells(row) -> dict:
@@ -198,7 +199,7 @@ def write_csv(table: Annotations, path) -> Path:
         file.write(to_text(table)); file.flush(); os.fsync(file.fileno())
     return Path(path)
 
-# %% ../../nbs/15_data.annotations.ipynb #06963ae7
+# %% ../../nbs/15_data.annotations.ipynb #15ddae1f
 class _Cell(Exception):
     "A cell that cannot be read: (column, why)"
 
@@ -228,7 +229,7 @@ def _au(cells) -> AU:
         if value and getattr(au, name) not in (None, value): raise _Cell(name, f"expected {getattr(au, name)!r} as in {cells['au']!r}, received {value!r}")
     return AU(au.number, more["side"] or au.side, more["intensity"] or au.intensity, au.certain and _one_of(cells, "certain", _SURE))
 
-# %% ../../nbs/15_data.annotations.ipynb #894ee3c5
+# %% ../../nbs/15_data.annotations.ipynb #79decd66
 def _row(cells: dict) -> Event | Verdict:
     "One row of the file; raises _Cell"
     kind = _one_of(cells, "kind", {"": "event", "event": "event"} | {k: k for k in KINDS})
@@ -252,7 +253,7 @@ def _header(names: list, path, ignore) -> list:
     need(len(set(names)) == len(names), str(path), expected="each column once", received=", ".join(names))
     return names
 
-# %% ../../nbs/15_data.annotations.ipynb #7cc8f92f
+# %% ../../nbs/15_data.annotations.ipynb #6d7f9df7
 def read_csv(path, *, ignore=()) -> Annotations:
     "Annotations from a CSV file; rows that cannot be read are set aside with a warning, and kept"
     path, ignore = Path(path), tuple(n.lower() for n in ignore)
@@ -273,7 +274,7 @@ def read_csv(path, *, ignore=()) -> Annotations:
     if unread: warn(f"{path}: {len(unread)} of {len(lines) - 1} rows could not be read and were set aside: {'; '.join(map(repr, unread[:5]))}" + ("; ..." if len(unread) > 5 else ""))
     return Annotations(tuple(rows), tuple(unread))
 
-# %% ../../nbs/15_data.annotations.ipynb #31057840
+# %% ../../nbs/15_data.annotations.ipynb #52360af7
 @contextmanager
 def _locked(path: Path):
     "One writer at a time; the system lifts the lock when a process dies"
@@ -300,12 +301,12 @@ def coder_file(path,                # a .csv file, or a folder in which each cod
     need(isinstance(coder, str) and re.fullmatch(r"\w[\w.-]*", coder) is not None, "coder", expected="a short name of letters, digits, '-' and '_'", received=repr(coder))
     return Path(path) if Path(path).suffix.lower() == ".csv" else Path(path) / f"{coder}.csv"
 
-# %% ../../nbs/15_data.annotations.ipynb #9d75ecc5
+# %% ../../nbs/15_data.annotations.ipynb #22075c3e
 class NotSaved(MekitError):
     "The disk refused; the change is kept in memory"
 
-class Store:
-    "A coder's annotations in a file, saved at every change"
+class _Saved:
+    "A table and its file, saved at every change"
     def __init__(self, path, coder: str, *, shared: bool = False):
         self.path, self.coder, self.shared, self.table, self.history, self.known, self.unsaved = coder_file(path, coder), coder, shared, Annotations(), [], None, False
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -336,6 +337,9 @@ class Store:
                 self.known, self.unsaved = _stamp(self.path), False
         return self.table
 
+# %% ../../nbs/15_data.annotations.ipynb #426de678
+class Store(_Saved):
+    "A coder's annotations in a file, saved at every change, with a way back"
     def do(self, *swaps) -> Annotations:
         "A change that can be undone"
         with _locked(self.path): self._refresh()
@@ -352,7 +356,7 @@ class Store:
         self.history.pop()
         return back
 
-# %% ../../nbs/15_data.annotations.ipynb #7d7176ce
+# %% ../../nbs/15_data.annotations.ipynb #1ad3e6c7
 def verdict_swap(table: Annotations, new: Verdict) -> tuple:
     "The (old, new) pair that puts a verdict in place"
     return next((v for v in table.verdicts if (v.sample, v.coder) == (new.sample, new.coder)), None), new

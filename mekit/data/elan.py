@@ -81,7 +81,7 @@ class _Document:
             below = self.tier(f"{name} note", coder, "note", name)
             for n, e in zip(names, events): e.note and self.put(below, e.note, of=n)
 
-# %% ../../nbs/15a_data.elan.ipynb #3e33ed5c
+# %% ../../nbs/15a_data.elan.ipynb #91a3dc3a
 def _tree(document: _Document, properties: dict, video) -> ET.Element:
     root = ET.Element("ANNOTATION_DOCUMENT", {"AUTHOR": "mekit", "DATE": datetime.now().astimezone().isoformat(timespec="seconds"), "FORMAT": "3.0", "VERSION": "3.0",
                                               "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:noNamespaceSchemaLocation": SCHEMA})
@@ -97,6 +97,7 @@ def _tree(document: _Document, properties: dict, video) -> ET.Element:
     for name, words in _CONSTRAINTS.items(): ET.SubElement(root, "CONSTRAINT", {"STEREOTYPE": name, "DESCRIPTION": words})
     return root
 
+# %% ../../nbs/15a_data.elan.ipynb #8107b9c9
 @verb
 def to_eaf(annotations: Annotations,
            path,                    # the .eaf file
@@ -124,7 +125,7 @@ def to_eaf(annotations: Annotations,
     ET.indent(root)
     return write_atomic(path, b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="utf-8"))
 
-# %% ../../nbs/15a_data.elan.ipynb #2787f67c
+# %% ../../nbs/15a_data.elan.ipynb #02fbb24c
 class _Read:
     "An .eaf being read"
     def __init__(self, path):
@@ -152,7 +153,11 @@ class _Read:
         start, end, at = _slots(exact)
         return exact if (start, end, at and at[0]) == (*span, apex) else None
 
-# %% ../../nbs/15a_data.elan.ipynb #589f180d
+# %% ../../nbs/15a_data.elan.ipynb #2c60c5eb
+def _code(text: str):
+    try: return parse_au(text)
+    except MekitError: return None
+
 def _placed(clip: Clip | None, event: dict, span: tuple, apex, where: str) -> Event:
     "An event from slots alone: each time to the nearest frame of the clip"
     need(clip is not None and clip.times is not None, where, expected="a clip with times, to find the frames", received="none" if clip is None else "a clip without times",
@@ -163,6 +168,7 @@ def _placed(clip: Clip | None, event: dict, span: tuple, apex, where: str) -> Ev
     near = lambda t: None if t is None else int(np.abs(clip.times - t).argmin())
     return Event.on(clip, event["coder"], event["au"], near(span[0]), near(apex), near(span[1]), sample=event["sample"], note=event["note"])
 
+# %% ../../nbs/15a_data.elan.ipynb #09a1d4f3
 @verb
 def read_eaf(path,                      # an .eaf file
              *,
@@ -189,7 +195,3 @@ def read_eaf(path,                      # an .eaf file
             rows.append(Verdict(sample, name.removeprefix("mekit verdict "), kind, sure == "certain", note))
     if skipped: warn(f"{path}: {len(skipped)} annotations name no action unit and were left out: {', '.join(skipped[:3])}" + (", ..." if len(skipped) > 3 else ""))
     return Annotations(tuple(rows))
-
-def _code(text: str):
-    try: return parse_au(text)
-    except MekitError: return None

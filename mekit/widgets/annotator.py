@@ -146,7 +146,7 @@ class _Page(Scrubber):
         self.on_msg(self._message)
         self._ahead()
 
-# %% ../../nbs/86_widgets.annotator.ipynb #9eb084e5
+# %% ../../nbs/86_widgets.annotator.ipynb #12e5811e
 class _Queue(_Page):
     "One clip after the other"
     def _job(self, k: int):
@@ -172,6 +172,9 @@ class _Queue(_Page):
         self.events, self.others = [to_page(e) for e in s.events(k)], self._others(k)
         self.clip_verdict = dict(kind=verdicts[k].kind, certain=verdicts[k].certain, note=verdicts[k].note)
 
+# %% ../../nbs/86_widgets.annotator.ipynb #e6eb550a
+class _Going(_Queue):
+    "Other coders, other clips"
     def _others(self, k: int) -> list[dict]:
         "Events of other coders: in the same file where it is shared, and in the other files of the folder"
         if self.blind: return []
@@ -190,8 +193,8 @@ class _Queue(_Page):
             self._tell()
         self._ahead()
 
-# %% ../../nbs/86_widgets.annotator.ipynb #04702245
-class Annotator(_Queue):
+# %% ../../nbs/86_widgets.annotator.ipynb #eac0634a
+class Annotator(_Going):
     "Clips to code, one after the other"
     def _message(self, widget, content, buffers) -> None:
         if content.get("kind") != "code": return
@@ -230,7 +233,7 @@ class Annotator(_Queue):
         done = sum(q["kind"] != "open" for q in self.queue)
         return f"Annotator({self.session.coder}: {done} of {len(self.queue)} clips judged, {len(self.table)} events, in {self.path})"
 
-# %% ../../nbs/86_widgets.annotator.ipynb #e4596323
+# %% ../../nbs/86_widgets.annotator.ipynb #c5ec861d
 @verb
 def annotate(index,                     # a Clip, a list of Clips, a dict name -> Clip, or an index
              *,
