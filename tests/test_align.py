@@ -11,6 +11,7 @@ from mekit.core import Lazy, MekitError, MekitWarning
 from mekit.data.clip import Clip, read_clip
 from mekit.data.synthetic import SUPPORTED, synthesize
 from mekit.face.align import REFERENCES, Alignment, align, apply, warp
+from mekit.face.landmarks import landmarks, similarity
 from mekit.labels import Label, Terms
 from mekit.motion.flow import flow
 
@@ -41,9 +42,10 @@ def references(clip):
 
 @pytest.mark.parametrize("noise", [0., 1., 3., 6.])
 def test_a_face_at_rest_gains_no_motion(noise):
-    clip = synthesize((), fps=30, nuisance={"noise": noise} if noise else None, seed=7)
-    gained = off(clip, align(clip), skin(clip))
-    print(f"noise {noise:g}: rms {np.sqrt((gained**2).mean()):.4f} px over the face, {off(clip, align(clip), references(clip)).max():.4f} at most at the references")
+    clip = synthesize((), fps=20, nuisance={"noise": noise} if noise else None, seed=7)
+    aligned = align(clip)
+    gained = off(clip, aligned, skin(clip))
+    print(f"noise {noise:g}: rms {np.sqrt((gained**2).mean()):.4f} px over the face, {off(clip, aligned, references(clip)).max():.4f} at most at the references")
     assert np.sqrt((gained**2).mean()) < .03 and gained.mean(1).max() < .05
 
 
@@ -62,12 +64,12 @@ def test_an_expression_is_not_a_head(unit):
     drawn, left = np.asarray(clip.truth.motion[apex]), np.asarray(aligned.truth.flow[apex])
     strong = np.hypot(*drawn) > .5 * np.hypot(*drawn).max()
     lost = np.hypot(*(left - drawn))[strong].max() / np.hypot(*drawn).max()
-    print(f"AU{unit}: kept to {lost:.1%}")
+    print(f"AU{unit}: changed by {lost:.1%} of its peak")
     assert lost < .05 and not aligned.alignment.doubtful.any() and aligned.alignment.signal[apex] > .5
 
 
 def test_an_expression_on_a_moving_head_in_noise_is_kept():
-    clip = synthesize({"AU9": 2., "AU1": 1.5}, fps=40, nuisance=dict(translation=6., rotation=3., scale=.03, noise=1.5, illumination=.1), seed=2)
+    clip = synthesize({"AU9": 2., "AU1": 1.5}, fps=30, nuisance=dict(translation=6., rotation=3., scale=.03, noise=1.5, illumination=.1), seed=2)
     aligned, apex = align(clip), clip.label.apex
     drawn = np.asarray(clip.truth.motion[apex])
     strong = np.hypot(*drawn) > .5 * np.hypot(*drawn).max()
@@ -162,7 +164,7 @@ def sliding(n=16, size=1.2):
     middle = points[[39, 42, 27, 28]].mean(0)
     y, x = np.mgrid[:256, :256].astype(np.float32)
     bump = np.exp(-((x - middle[0])**2 + (y - middle[1])**2) / (2 * 15**2))
-    film = np.stack([cv2.remap(frame, x - s * bump, y, cv2.INTER_LANCZOS4) for s in size * np.sin(np.linspace(0, np.pi, n))])
+    film = np.stack([cv2.remap(frame, (x - s * bump).astype(np.float32), y, cv2.INTER_LANCZOS4) for s in size * np.sin(np.linspace(0, np.pi, n))])
     return Clip(film, label=Label(onset=0)), points
 
 
@@ -242,7 +244,7 @@ def test_terms_stay_with_the_aligned_clip():
     (lambda c: align(None), "a Clip, received NoneType"), (lambda c: align(c, model="rigid"), "unknown model 'rigid'"), (lambda c: align(c, size=8), "32 to 4096"),
     (lambda c: align(c, size=64, iod_fraction=2), "0.1 to 0.9"), (lambda c: align(c, reference=len(c)), "reference frame from 0 to"), (lambda c: align(c, reference=True), "reference frame"),
     (lambda c: align(c, landmarks=np.zeros((5, 2))), r"\(68, 2\)"), (lambda c: align(c, landmarks=np.full((68, 2), np.nan)), "finite landmarks"),
-    (lambda c: align(align(c)), "aligned already"), (lambda c: align(c, landmarks=c.truth.landmarks[0] * 0 + 5), "align"),
+    (lambda c: align(align(c)), "aligned already"), (lambda c: align(c, landmarks=c.truth.landmarks[0] * 0 + 5), "8 pixels or more apart"),
     (lambda c: align(c, landmarks=c.truth.landmarks[0] + 4000), "0 pixels of it"),
     (lambda c: align(read_clip(np.full((3, 90, 90, 3), 7, np.uint8), fps=25).mark(onset=0)), "a face in frame 0"),
     (lambda c: align(read_clip(np.full((3, 96, 96, 3), 7, np.uint8), fps=25).mark(onset=0), landmarks=c.truth.landmarks[0]), "one colour")])
@@ -262,8 +264,9 @@ def test_on_a_real_face_the_residual_is_plausible(video):
     assert np.ptp(known.shift, axis=0).max() > 15 and not known.lost.any()
     assert .005 < np.nanmedian(known.residual_percent) < 2.5 and np.nanmedian(known.residual) < np.nanmedian(known.signal)
     frames = np.asarray(aligned.frames).astype(np.float32).mean(-1)
-    start = Clip(np.stack([warp(np.asarray(f), np.linalg.inv(known.motion[0]), clip.shape) for f in (clip.frames[0],)]).astype(np.uint8))
-    assert start.shape == clip.shape
-    middle = np.s_[:, 60:130, 50:140]
-    assert np.abs(np.diff(frames, axis=0))[middle].mean() < 4
-    assert np.corrcoef(frames[0][middle[1:]].ravel(), frames[-1][middle[1:]].ravel())[0, 1] > .8
+    crop = np.linalg.inv(similarity(landmarks(clip).points[0][[36, 45]], place((192, 192))[[36, 45]]))
+    held = [warp(np.asarray(clip.frames[t]), crop, (192, 192)).mean(-1) for t in (0, 35)]
+    middle = np.s_[60:130, 50:140]
+    before, after = (np.corrcoef(a[middle].ravel(), b[middle].ravel())[0, 1] for a, b in (held, frames[[0, -1]]))
+    print(f"first and last frame around the nose: correlation {before:.2f} in a fixed window, {after:.2f} aligned")
+    assert after > .65 and after > before + .3

@@ -141,7 +141,7 @@ def _places(tiles: _Tiles) -> list:     # of k bool
     masks = [_within(tiles, region_polygon(name, tiles.points)) for name in REGIONS if name not in _RIGID]
     return [m for m in masks if m.any()]
 
-# %% ../../nbs/21_face.align.ipynb #1ea65148
+# %% ../../nbs/21_face.align.ipynb #5ac54a72
 def _votes(tiles: _Tiles, noise: float, bound: float) -> np.ndarray:     # k 2 2
     "Inverse covariance of the tiles' displacements: noise by texture, and a bound"
     return np.linalg.inv(noise * tiles.inverse + bound**2 * np.eye(2))
@@ -162,7 +162,7 @@ def _map(tiles: _Tiles, p: np.ndarray) -> np.ndarray:     # 2 or 4 -> 3 3
 def _likeness(a: np.ndarray, b: np.ndarray) -> float:     # n, n
     "Correlation; 0 where one is flat"
     a, b = a - a.mean(), b - b.mean()
-    return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-3 * len(a)))
+    return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-3 * len(a)))
 
 def _leftover(tiles: _Tiles, image: np.ndarray, head: np.ndarray) -> tuple:     # -> k 2 displacements, grey levels of the tiles' pixels
     "What each tile still moves by after a warp"
@@ -431,13 +431,14 @@ def _target(clip: Clip, points: np.ndarray, size, iod_fraction: float) -> tuple:
     need(isinstance(iod_fraction, (int, float)) and .1 <= iod_fraction <= .9, "align", expected="iod_fraction from 0.1 to 0.9", received=repr(iod_fraction))
     return similarity(points[[36, 45]], place((size, size), iod_fraction=iod_fraction)[[36, 45]]), (int(size), int(size))
 
-# %% ../../nbs/21_face.align.ipynb #33f93be1
+# %% ../../nbs/21_face.align.ipynb #f189d5ee
 def _points(clip: Clip, given, reference: int) -> tuple:     # -> 68 2, how
     "Landmarks of the reference frame, given or found"
     found = given if isinstance(given, Landmarks) else Landmarks(check_landmarks(given, "align")[None], np.array([reference]), "given") if given is not None else find_landmarks(clip, frames=[reference])
     need(found.found.any(), "align", expected=f"a face in frame {reference} of {clip.source or 'the clip'}", received="none found",
          do="Name a frame that shows one (reference=...), or give landmarks=.")
     at = int(np.argmax(found.found))
+    need(iod_of(found.points[at]) >= 8, "align", expected="outer eye corners 8 pixels or more apart", received=f"{iod_of(found.points[at]):.1f} pixels")
     if found.numbers[at] != reference: warn(f"align: the landmarks are of frame {found.numbers[at]}, the reference is frame {reference}")
     return found.points[at], found.how
 
