@@ -74,9 +74,9 @@ test("guesses go in the direction of travel, one at a time, after what is wanted
   assert.deepEqual(model.asked(), [50, 51, 52]);
   chunks.guess(505, -1);
   assert.deepEqual(model.asked().slice(3), [49]);
-  model.fail(49, "damaged");
-  chunks.guess(504, -1);
-  assert.ok(!model.asked().slice(4).includes(49));
+  model.fail(49, "damaged"); model.answer(48);
+  chunks.guess(504, -1); chunks.guess(503, -1);
+  assert.deepEqual(model.asked().slice(3), [49, 48]);
 });
 
 test("one point has no direction: after a jump nothing is guessed until somebody moves on", () => {
@@ -87,6 +87,20 @@ test("one point has no direction: after a jump nothing is guessed until somebody
   assert.equal(model.asked().length, before);
   chunks.guess(701, 1);
   assert.ok(model.asked().includes(71));
+});
+
+test("somebody who rushes on has three requests on the way at most", () => {
+  const model = live(), chunks = chunksOf(model);
+  for (let i = 0; i < 900; i += 10) { wanted(chunks, i); chunks.guess(i, 1); }
+  assert.ok(model.asked().length <= 3);
+});
+
+test("a store whose frame waits asks again for it to come first", async () => {
+  const model = live(), store = openStore(model, 0, 1e6), quiet = i => store.load(i).catch(() => {});
+  for (const k of [0, 1, 2, 3, 4]) quiet(10 * k);
+  quiet(20);
+  model.answer(0);
+  assert.deepEqual(model.asked(), [0, 1, 2]);
 });
 
 test("guesses end at both ends of the clip", () => {
