@@ -6,6 +6,7 @@ import pytest
 from scrubber_actions import ready
 
 from mekit.data.synthetic import synthesize
+from mekit.widgets.annotator import annotate
 from mekit.widgets.scrubber import scrub
 
 ROOT, ACTIVE = "document.querySelector('.mekit-scrubber')", "document.activeElement"
@@ -52,6 +53,18 @@ def test_axe_finds_nothing_in_any_state(page, two, screen):
         press(page, *there)
         found[state] = violations(page)
         press(page, *back)
+    assert not any(found.values()), "\n".join(f"{state}: {v}" for state, all_ in found.items() for v in all_)
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_axe_finds_nothing_in_the_annotator(page, tmp_path):
+    clip = synthesize({"AU12": 1.5}, size=128, duration_ms=560, fps=50.)
+    opened(page, annotate({"a": clip, "b": clip}, coder="K", path=tmp_path / "coded").to_html(tmp_path / "annotator.html"))
+    page.locator(".mekit-scrubber").focus()
+    found = {}
+    for state, keys in {"asked for an AU": [], "asked for an apex": ["4", "Enter", "Enter"], "a note": ["t"], "help": ["Escape", "Escape", "?"]}.items():
+        press(page, *keys)
+        found[state] = violations(page)
     assert not any(found.values()), "\n".join(f"{state}: {v}" for state, all_ in found.items() for v in all_)
 
 

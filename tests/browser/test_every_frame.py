@@ -40,10 +40,10 @@ def truth(made) -> dict:
     return {"clips": [{"numbers": made.numbers.tolist(), "times": made.times.tolist(), "codes": {"frame": 0, "magnified": OTHER}}], "flow": SPEED}
 
 
-def begin(page, made) -> int:
+def begin(page, truth: dict) -> int:
     ready(page)
     page.locator(".mekit-scrubber").first.focus()
-    page.evaluate("truth => watching.begin(truth)", truth(made))
+    page.evaluate("truth => watching.begin(truth)", truth)
     return int(page.locator(".mekit-scrubber").first.get_attribute("data-frame"))
 
 
@@ -143,12 +143,18 @@ def films(tmp_path_factory):
     return film
 
 
-def hold(page, made, turn: int, each: int, quick: int, python, ways) -> None:
-    "5 x `each` seeks by hand and `quick` by events on the page as it stands, and not one drawing wrong"
-    by_hand(page, turn, begin(page, made), each, python)
-    by_events(page, turn, quick, ways)
+def read_of(page) -> dict:
+    "How much was read; and nothing of it was wrong"
     got = page.evaluate("() => { const { wrong, read, refreshes, drawn, values, looked } = watching; watching.paused = true; return { wrong, read, refreshes, drawn, values, looked }; }")
     assert not got["wrong"], f"{len(got['wrong'])} of {got['read']} pictures: {got['wrong'][:8]}"
+    return got
+
+
+def hold(page, made, turn: int, each: int, quick: int, python, ways) -> None:
+    "5 x `each` seeks by hand and `quick` by events on the page as it stands, and not one drawing wrong"
+    by_hand(page, turn, begin(page, truth(made)), each, python)
+    by_events(page, turn, quick, ways)
+    got = read_of(page)
     assert got["drawn"] > 2 * each + quick // 2 and got["read"] > got["drawn"] and min(got["values"], got["looked"], got["refreshes"]) > 2, got
 
 
@@ -159,6 +165,7 @@ def exported(page, films, kind: str, each: int, quick: int) -> None:
     page.goto(shown(films(kind)).to_html(films.folder / "page.html").as_uri())
     move = lambda i: page.evaluate("i => document.querySelector('.mekit-page').mekitModel.set('frame', i)", i)
     hold(page, films(kind), KINDS.index(kind), each, quick, move, ("key", "curve", "wheel", "model"))
+    assert [u for u in page.asked if not u.startswith(("file:", "blob:", "data:"))] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -170,6 +177,52 @@ def test_exported_page(page, films, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_exported_page_at_length(page, films, kind):
     exported(page, films, kind, 5, 75)
+
+
+# ---- two clips in step
+
+A_MARKS, B_MARKS = {"onset": 20, "apex": 50, "offset": 80}, {"onset": 12, "apex": 20, "offset": 41}
+
+
+def in_step(a, b, how: str) -> list[list[int]]:
+    "The second clip's frame beside each of the first, by definition: nearest in time from the onsets; or marks upon marks, evenly between, by time outside. Several where they are equally near"
+    def nearest(i, from_a, from_b):
+        off = np.abs(b.times - b.times[from_b] - (a.times[i] - a.times[from_a]))
+        return np.flatnonzero(off < off.min() + 2e-4).tolist()
+    pairs = [(A_MARKS[m], B_MARKS[m]) for m in ("onset", "apex", "offset")]
+    def one(i):
+        if how == "ms" or i <= pairs[0][0]:
+            return nearest(i, *pairs[0])
+        if i >= pairs[-1][0]:
+            return nearest(i, *pairs[-1])
+        return [int(np.floor(np.interp(i, *zip(*pairs)) + 0.5))]
+    return [one(i) for i in range(N)]
+
+
+@pytest.mark.parametrize("first, second", [("200 fps", "variable rate"), ("variable rate", "29.97 fps")])
+def test_second_clip_in_step(page, films, first, second):
+    from mekit.data.clip import read_clip
+    from mekit.widgets.scrubber import scrub
+    a, b = films(first), films(second)
+    page.add_init_script(WATCHING)
+    page.set_viewport_size({"width": 1200, "height": 1300})
+    page.goto(scrub(read_clip(a.path).mark(**A_MARKS), ("frame", "difference"), compare=read_clip(b.path).mark(**B_MARKS)).to_html(films.folder / "two.html").as_uri())
+    ready(page)
+    page.locator(".mekit-scrubber").focus()
+    clips = [{"numbers": m.numbers.tolist(), "times": m.times.tolist(), "codes": {"frame": 0}} for m in (a, b)]
+    move = lambda i: page.evaluate("i => document.querySelector('.mekit-page').mekitModel.set('frame', i)", i)
+    for turn, how in enumerate(("ms", "mark")):
+        now = begin(page, {"clips": clips, "flow": None, "step": in_step(a, b, how)})
+        assert len({j for one in in_step(a, b, how) for j in one}) > 10
+        rng = random.Random(turn)
+        for way in ("key", "drag", "curve", "wheel", "python"):
+            target = min(N - 1, now + 2) if way == "wheel" else rng.randrange(N)
+            seek(page, way, how, now, target, move)
+            now = target
+        by_events(page, turn, 25, ("key", "curve", "wheel", "model"))
+        played(page)
+        assert read_of(page)["read"] > 100
+        page.keyboard.press("s")
 
 
 # ---- JupyterLab

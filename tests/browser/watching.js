@@ -22,7 +22,7 @@
   const fault = (when, what) => { if (w.wrong.length < 200) w.wrong.push(`${when}: ${what}`); };
 
   // clips: the first and, where there is one, the second: {numbers, times, codes: {pane: what is added to the number in its bar code}}; flow: px a frame; step: the
-  // second clip's frame beside each of the first. Told when they change: view; wipe: {share, right: what is added right of it}; loupe: over the lowest bit
+  // second clip's frames that may stand beside each of the first. Told when they change: view; wipe: {share, right: what is added right of it}; loupe: over the lowest bit
   w.begin = truth => {
     Object.assign(w, { view: [0, 0, 1, 1], wipe: null, loupe: null, step: null, wrong: [], read: 0, drawn: 0, refreshes: 0, order: [], settled: null, least: 16, values: 0, looked: 0, paused: false }, truth);
     if (w.on) return;
@@ -39,7 +39,7 @@
     if (w.settled !== null && frame !== w.settled) fault(when, `frame ${frame} after ${w.settled} had been reached and nothing else was asked for`);
     w.clips.forEach((clip, c) => {
       const at = c ? Number(root.dataset.frame2) : frame, number = clip.numbers[at];
-      if (c && w.step && w.step[frame] !== at) fault(when, `frame ${at} of the second clip beside ${frame}, not ${w.step[frame]}`);
+      if (c && w.step && !w.step[frame].includes(at)) fault(when, `frame ${at} of the second clip beside ${frame}, not ${w.step[frame]}`);
       for (const [pane, offset] of Object.entries(clip.codes)) {
         const canvas = root.querySelector(`canvas[data-pane=${pane}]${c ? '[data-clip="2"]' : ':not([data-clip="2"])'}`);
         if (canvas?.getClientRects().length) held(when, `${pane}${c ? " of the second clip" : ""} at frame ${at}`, canvas, wordOf(number + offset));
