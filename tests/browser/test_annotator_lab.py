@@ -239,3 +239,29 @@ def test_dark_and_narrow(live, screen):
     live.locator(".mekit-annotator dl.m-help").wait_for()
     screen(live, "annotator_help")
     assert fits and "no AU in this clip" in live.inner_text(".mekit-annotator dl.m-help") and "undo, redo marks" not in live.inner_text(".mekit-annotator dl.m-help")
+
+
+AXE_STATES = {"browse": [], "selected": ["ArrowDown"], "number": ["Escape", "4"], "onset": ["Enter"], "refused": ["5"], "intensity": ["Enter", "ArrowRight", "Enter", "x"], "side": ["b"], "done": ["l"], "note": ["t"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_a_saved_page_codes_in_memory_says_so_and_axe_finds_nothing(page, tmp_path, screen):
+    from mekit.data.synthetic import synthesize
+    from mekit.widgets.annotator import annotate
+    from test_accessibility import violations
+    w = annotate({name: synthesize({"AU4": 2.}, duration_ms=300, size=128) for name in "abc"}, coder="ann", path=tmp_path)
+    w.recover('{"clip": 0, "op": "add", "event": {"number": 12, "onset": 2, "apex": 9, "offset": 20, "side": "L"}}\n{"clip": 1, "op": "verdict", "verdict": {"kind": "none", "certain": false}}')
+    path = w.to_html(tmp_path / "page.html")
+    w.close()
+    page.goto(path.as_uri())
+    ready(page)
+    page.locator(".mekit-scrubber").focus()
+    found = {}
+    for state, keys in AXE_STATES.items():
+        press(page, *keys)
+        found[state] = violations(page)
+    assert not any(found.values()), found
+    assert page.get_attribute(".mekit-annotator", "data-events") == "2" and "1 change" in page.inner_text("[data-role=saving]")
+    assert all(u.startswith(("file:", "blob:", "data:")) for u in page.asked)
+    screen(page, "annotator_page")

@@ -92,6 +92,7 @@ class Annotator {
   explain(help) {
     const pairs = [...(help?.querySelectorAll("dt") ?? [])].map(dt => [dt, dt.nextElementSibling]);
     for (const pair of pairs) if (OVERRULED.test(pair[0].textContent)) pair.forEach(node => node.remove());
+    for (const [dt] of pairs) dt.textContent = dt.textContent.replace(/^\+ \u2212 0$/, "+ \u2212");       // 0 begins a number here
     help?.prepend(...CODING_WORDS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
   }
 
