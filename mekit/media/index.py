@@ -71,7 +71,7 @@ def decoded(packet) -> list | None:
 
 def stamp_of(item) -> int | None: return item.dts if item.pts is None else item.pts
 
-# %% ../../nbs/06a_media.index.ipynb #36a494a2
+# %% ../../nbs/06a_media.index.ipynb #d3c30ad7
 NONE = -(2**63)                     # no time stamp
 KEY, HIDDEN, DAMAGED = 1, 2, 4      # flags of a packet
 _DENSE = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")
@@ -100,28 +100,30 @@ def distinct(x: np.ndarray) -> np.ndarray:
     x = np.sort(x)
     return x[np.concatenate([[True], x[1:] != x[:-1]])] if len(x) else x
 
-def _zeroed(data: bytes, codec: str) -> bool:
-    "Whether compressed data hold a hole; MJPEG may be padded after its end mark"
-    at = data.find(bytes(_HOLE.get(codec, 64)))
-    return at >= 0 and not (codec == "mjpeg" and b"\xff\xd9" in data[max(0, at - 2):at])
+def _padding(data: bytes, hole: bytes, codec: str) -> bool:
+    "Whether the first run of zeros is innocent: MJPEG may be padded after its end mark"
+    at = data.find(hole)
+    return codec == "mjpeg" and b"\xff\xd9" in data[max(0, at - 2):at]
 
 def _where_counting_fails(entries, places) -> int:
     "The first packet of an AVI that does not lie where its index says; those after it are numbered too low"
     listed = [e.pos + 8 for e in entries]
     return next((i for i, (a, b) in enumerate(zip(listed, places)) if a != b), len(places))
 
-# %% ../../nbs/06a_media.index.ipynb #06cbcd03
+# %% ../../nbs/06a_media.index.ipynb #ec9772d5
 def list_packets(path) -> Packets:
     "List the packets of a video without decoding them"
     container, stream = open_video(path)
     stamps, flags, places, codec = array("q"), array("B"), array("q"), stream.codec_context.name
-    dense, listed = codec in _DENSE, len(stream.index_entries) if container.format.name == "avi" else 0
+    hole, listed = bytes(_HOLE.get(codec, 64)) if codec in _DENSE else None, len(stream.index_entries) if container.format.name == "avi" else 0
     with container:
         for packet in packets_of(container, stream):
             if not packet.size: continue
-            stamp = stamp_of(packet)
-            stamps.append(NONE if stamp is None else stamp)
-            flags.append(packet.is_keyframe | packet.is_discard << 1 | (packet.is_corrupt or dense and _zeroed(bytes(packet), codec)) << 2)
+            stamp = packet.pts
+            if stamp is None: stamp = NONE if packet.dts is None else packet.dts
+            stamps.append(stamp)
+            damaged = packet.is_corrupt or (hole is not None and hole in (data := bytes(packet)) and not _padding(data, hole, codec))
+            flags.append(packet.is_keyframe | packet.is_discard << 1 | damaged << 2)
             if listed: places.append(packet.pos)
         stamps, flags = np.array(stamps, np.int64), np.array(flags, np.uint8)
         if listed: flags[_where_counting_fails(stream.index_entries, places):] |= DAMAGED
