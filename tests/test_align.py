@@ -141,6 +141,13 @@ def test_the_truth_is_that_of_the_aligned_clip(size, reference):
     assert (aligned.label, aligned.times.tolist(), aligned.numbers.tolist()) == (clip.label, clip.times.tolist(), clip.numbers.tolist())
 
 
+def test_what_lies_beyond_the_recorded_picture_is_not_valid():
+    clip = synthesize({"AU4": 2.}, fps=20, size=128)
+    wide = align(clip, size=128, iod_fraction=.15)
+    valid = np.asarray(wide.truth.valid[clip.label.apex])
+    assert not valid[:20].any() and not valid[:, :20].any() and valid[64, 64] and valid.mean() < .4
+
+
 def test_normalised_faces_have_their_eyes_in_one_place():
     seen = [align(synthesize((), fps=20, size=n, nuisance={"rotation": 4.}, seed=s), size=200, iod_fraction=.4).truth.landmarks for n, s in ((128, 1), (256, 2))]
     for points in seen:
@@ -182,6 +189,17 @@ def test_references_that_disagree_with_the_face_are_doubtful_and_flow_refuses():
         flow(aligned, residual="warm")
     flow(aligned, pairs=[(0, int(np.flatnonzero(~doubtful)[0]))])
     flow(clip)
+
+
+def test_glasses_hide_the_references_but_not_the_face():
+    "The head is still found by the rest of the face; the residual is unknown"
+    face = synthesize((), fps=20, nuisance={"translation": 2.}, size=192)
+    film = np.array(face.frames)
+    film[12:15, 74:112, 60:132] = np.random.default_rng(0).integers(0, 255, (38, 72, 1))
+    with pytest.warns(MekitWarning, match="3 of 20 frames .12 to 14"):
+        known = align(Clip(film, label=Label(onset=face.label.onset)), landmarks=face.truth.landmarks[face.label.onset]).alignment
+    assert np.flatnonzero(known.lost).tolist() == [12, 13, 14]
+    assert np.abs(known.shift - face.truth.nuisance["translation"]).max() < .25
 
 
 def test_a_hand_before_the_eyes_is_said_and_the_clip_goes_on():
