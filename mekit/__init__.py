@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _VERBS = {
     "data.clip": ["read_clip"],
     "data.synthetic": ["synthesize", "demo"],
+    "data.agreement": ["agreement"],
     "face.detect": ["detect", "crop_face"],
     "face.landmarks": ["landmarks"],
     "face.align": ["align"],
