@@ -20,7 +20,8 @@ from mekit.data.clip import read_clip
 from mekit.labels import Label, Terms, publish
 from mekit.motion.flow import Flow
 from mekit.widgets.base import MekitWidget, bundle, fragment, whole_page
-from mekit.widgets.content import CHUNK, CHUNKS_ABOVE, Content, Desk, chunk_of, pack, prepare
+from mekit.widgets.content import CHUNK, Content, prepare
+from mekit.widgets.packing import Desk, chunk_of, pack
 from mekit.widgets.scrubber import scrub
 from mekit.widgets.stacks import colour_tables, grid_mean, make_stack
 
@@ -503,7 +504,7 @@ def test_only_sensible_wants_are_answered(face, monkeypatch):
 
 
 def test_the_desk_remembers_what_it_made_within_bounds_and_says_what_fails(face, monkeypatch):
-    import mekit.widgets.content as m
+    import mekit.widgets.packing as m
     in_chunks(monkeypatch)
     content, made, heard = prepare(face, "frame"), [], []
     real = m.chunk_of

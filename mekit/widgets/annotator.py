@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KEPT', 'clips_of', 'hidden', 'load', 'to_page', 'from_page', 'same', 'Session', 'Annotator', 'annotate']
 
-# %% ../../nbs/86_widgets.annotator.ipynb #7ae4e761
+# %% ../../nbs/86_widgets.annotator.ipynb #41299214
 import json
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,10 @@ from ..data.annotations import MARKS, Annotations, Event, Store, Verdict, coder_
 from ..data.clip import Clip, read_clip
 from ..labels import AU, AU_TABLE, CD6ME_AUS, Label, parse_au
 from .base import bundle
-from .scrubber import Scrubber, check_panes, pack, prepare
+from .content import prepare
+from .packing import pack
+from .scrubber import Scrubber
+from .stacks import check_panes
 
 # %% ../../nbs/86_widgets.annotator.ipynb #abd3edb3
 def clips_of(index,             # Clip, list of Clips, dict or index: name -> Clip or what read_clip reads

@@ -6,7 +6,7 @@
 __all__ = ['CURVES', 'MOST_AUS', 'Layer', 'remembered', 'onset_pairs', 'flow_fields', 'layers_of', 'Places', 'find_places',
            'outlines', 'Curve', 'curve_kinds', 'curves_of', 'curve_table']
 
-# %% ../../nbs/80b_widgets.layers.ipynb #b210afa6
+# %% ../../nbs/80b_widgets.layers.ipynb #ff55d714
 import threading
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,7 +19,7 @@ from ..core import MekitError, choose, need
 from ..data.clip import Clip
 from ..labels import AU, parse_au
 from ..viz.style import AU_COLOURS
-from .stacks import KINDS, STEP, Stack, check_pairs, grid_mean, quantise
+from .stacks import KINDS, Stack, check_pairs, grid_mean
 
 # %% ../../nbs/80b_widgets.layers.ipynb #31250dbc
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['still', 'ClipWidget', 'Scrubber', 'scrub']
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #7d7269e2
+# %% ../../nbs/81_widgets.scrubber.ipynb #b8fd329f
 from pathlib import Path
 
 import cv2
@@ -13,12 +13,13 @@ import numpy as np
 import traitlets
 
 from .._assets import asset
-from ..core import atomic_path, choose, need, verb, warn
+from ..core import atomic_path, choose, verb, warn
 from ..data.clip import Clip
 from ..labels import check_marks, check_terms
 from .base import MekitWidget, bundle, fragment, own_traits, whole_page
-from .content import Content, Desk, HEAVY_MB, check_range, excerpt, pack, prepare, values_at, with_second
-from .stacks import KINDS, PANES, check_panes, colour_tables, make_stack
+from .content import Content, prepare, values_at, with_second
+from .packing import HEAVY_MB, Desk, check_range, excerpt, pack
+from .stacks import KINDS, PANES, colour_tables
 
 # %% ../../nbs/81_widgets.scrubber.ipynb #3d913eae
 def _laid_over(image: np.ndarray,       # h w 3 uint8

@@ -8,7 +8,8 @@ export class Chunks {
   // meta: {n, chunk: {size, key}}; clip: 0, or 1 for the second; room: bytes
   constructor(model, meta, clip, room) {
     const { size, key } = meta.chunk;
-    Object.assign(this, { model, n: meta.n, size, key, clip, room, bytes: 0, sent: 0, held: new Map(), asked: new Map(), queue: [], likely: [], failed: new Map(), gone: null, stop: new AbortController() });
+    Object.assign(this, { model, n: meta.n, size, key, clip, room, bytes: 0, sent: 0, gone: null, stop: new AbortController() });
+    Object.assign(this, { held: new Map(), asked: new Map(), queue: [], likely: [], failed: new Map() });
     this.hear = (content, buffers) => this.answer(content, buffers);
     model.on("msg:custom", this.hear);
     whenGone(model, this.stop.signal, () => this.lost());
