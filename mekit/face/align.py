@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['REFERENCES', 'LOST', 'SUSPECT', 'HIDDEN', 'LEAST', 'warp', 'Alignment', 'apply_all', 'runs', 'align']
 
-# %% ../../nbs/21_face.align.ipynb #b0eea70b
+# %% ../../nbs/21_face.align.ipynb #3e2d7223
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import cv2
 import numpy as np

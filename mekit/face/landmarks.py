@@ -6,14 +6,12 @@
 __all__ = ['METHODS', 'HOW', 'LANDMARKER', 'Landmarks', 'outlined', 'similarity', 'apply', 'landmarker_path', 'fetch_landmarker',
            'onset_of', 'landmarks']
 
-# %% ../../nbs/20a_face.landmarks.ipynb #281f1fa1
+# %% ../../nbs/20a_face.landmarks.ipynb #d9ee2543
 import hashlib
 import importlib.util
 import os
-import threading
 import urllib.request
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -135,33 +133,23 @@ def _download(target: Path) -> Path:
     with atomic_path(target) as temp: temp.write_bytes(data)
     return target
 
-# %% ../../nbs/20a_face.landmarks.ipynb #63fa6f15
-_LOCK = threading.Lock()
-
-@lru_cache(maxsize=2)
-def _landmarker(path: str):
-    "MediaPipe's detector with a model file"
-    import mediapipe
-    vision = mediapipe.tasks.vision
-    base = mediapipe.tasks.BaseOptions(model_asset_path=path)
-    return vision.FaceLandmarker.create_from_options(vision.FaceLandmarkerOptions(base_options=base, num_faces=4)), mediapipe
-
-def _one(path: str, frame: np.ndarray) -> tuple:     # h w 3 uint8 -> 68 2, number of faces
-    "The largest face of a picture"
-    with _LOCK:
-        model, mediapipe = _landmarker(path)
-        seen = model.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))).face_landmarks
-    h, w = frame.shape[:2]
-    faces = [to_ibug(np.array([(p.x * w - .5, p.y * h - .5) for p in face])) for face in seen]
-    if not faces: return np.full((68, 2), np.nan), 0
-    return max(faces, key=iod_of), len(faces)
-
+# %% ../../nbs/20a_face.landmarks.ipynb #d6507dab
 def _by_mediapipe(clip: Clip, frames: list, path: Path) -> np.ndarray:     # k 68 2
+    "The largest face of each frame, by MediaPipe"
     need(path is not None, "landmarks 'mediapipe'", expected="MediaPipe's model file", received="none", do="Give model='face_landmarker.task', set MEKIT_LANDMARKER, or call fetch_landmarker() once.")
     need(importlib.util.find_spec("mediapipe") is not None, "landmarks 'mediapipe'", expected="the package mediapipe", received="not installed", do="pip install 'mekit[landmarks]'")
-    found = [_one(str(path), np.asarray(clip.frames[i])) for i in frames]
+    import mediapipe
+    vision, base = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions(model_asset_path=str(path))
+    with vision.FaceLandmarker.create_from_options(vision.FaceLandmarkerOptions(base_options=base, num_faces=4)) as model:
+        found = [_largest(model.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(clip.frames[i]))), clip.shape) for i in frames]
     _several(frames, [count for _, count in found])
     return np.stack([points for points, _ in found])
+
+def _largest(seen, shape: tuple[int, int]) -> tuple:     # -> 68 2, number of faces
+    "The largest of the faces seen"
+    h, w = shape
+    faces = [to_ibug(np.array([(p.x * w - .5, p.y * h - .5) for p in face])) for face in seen.face_landmarks]
+    return (max(faces, key=iod_of), len(faces)) if faces else (np.full((68, 2), np.nan), 0)
 
 # %% ../../nbs/20a_face.landmarks.ipynb #ee36699d
 def onset_of(clip: Clip, where: str) -> int:
