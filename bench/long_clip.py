@@ -1,72 +1,60 @@
-"Opening a 20,000-frame video of 256 x 256 in the scrubber: time, pictures decoded, memory, and how soon a chunk is ready; beside reading it whole"
-import resource
+"""20,000 frames of 256 x 256 in JupyterLab: until the scrubber is made, until its first picture, and what a seek to a place not yet held waits for
+
+The frames are drawn when asked for, so that making and sending them is measured, and not a decoder.
+"""
+import random
 import sys
-import tempfile
-import time
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import mekit as me
 import numpy as np
 
-N, PART = 20_000, 2_000
-LIMIT_S, LIMIT_MB = 3.0, 300        # to open with three panes of values
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+N = 20_000
+SETUP = f"""
+import resource, time
+import numpy as np
+import mekit as me
+from mekit.core import Lazy
+from mekit.data.clip import read_clip
+texture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+clip = read_clip(Lazy(lambda i: np.roll(texture, i, 1), {N}, (256, 256, 3), keep_mb=16), fps=200).mark(onset=30)
+"""
+CELLS = [SETUP, "start = time.perf_counter()\nview = me.scrub(clip, panes=('frame', 'difference'))\nmade = time.perf_counter() - start", "print('shown at', time.time())\nview"]
+LIMITS = {"made": 1.0, "first": 1.0, "wait": 250.0}      # s, s, ms at p95
 
 
-def video(path: Path) -> Path:
-    "A face of noise that drifts, 200 frames a second, a key frame a quarter of a second"
-    rng = np.random.default_rng(0)
-    texture = np.kron(rng.integers(0, 255, (40, 40, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=200, options={"preset": "ultrafast", "g": "50", "crf": "28"})
-        stream.width = stream.height = 256
-        stream.pix_fmt = "yuv420p"
-        for i in range(N):
-            x = int(16 + 15 * np.sin(i / 40))
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(texture[x:x + 256, 20:276]), format="rgb24")
-            frame.pts, frame.time_base = i, Fraction(1, 200)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode())
-    return path
+def main(n: int = 60) -> dict:
+    from harness import browser, execute, jupyterlab, open_notebook, run_all
 
-
-def used() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024       # MB, the largest so far
-
-
-def answered(view, chunk: int) -> float:
-    "Seconds until a chunk is ready to be sent"
-    start = time.perf_counter()
-    view._asked(view, {"kind": "want", "clip": 0, "chunk": chunk, "key": view.meta["chunk"]["key"]}, [])
-    view.desk.wait()
-    return time.perf_counter() - start
-
-
-def main() -> dict:
-    with tempfile.TemporaryDirectory() as folder:
-        path = video(Path(folder) / "long.mp4")
-        before, start = used(), time.perf_counter()
-        clip = me.read(path)
-        read = time.perf_counter() - start
-        made, load = [], clip.frames.load
-        clip.frames.load = lambda i: made.append(i) or load(i)
-        start = time.perf_counter()
-        plain = me.scrub(clip, "frame")
-        opened_plain = time.perf_counter() - start
-        start = time.perf_counter()
-        view = me.scrub(clip, ("frame", "flow", "strain"))
-        opened, decoded, grown = time.perf_counter() - start, len(set(made)), used() - before
-        view.desk.send = plain.desk.send = lambda message, buffers: None
-        chunks = [answered(plain, k) for k in (100, 400, 700)], [answered(view, k) for k in (150, 450, 750)]
-        start = time.perf_counter()
-        np.asarray(clip.frames[:PART])
-        whole = (time.perf_counter() - start) * N / PART
-    print("| 20,000 frames of 256 x 256, H.264 | |\n|---|---|")
-    print(f"| read_clip | {read:.2f} s |\n| scrub, frames alone | {opened_plain:.2f} s |\n| scrub with flow and strain | {opened:.2f} s |")
-    print(f"| pictures decoded to open both | {decoded} |\n| memory grown | {grown:.0f} MB |")
-    print(f"| a chunk far away, frames alone | {np.median(chunks[0]):.2f} s |\n| a chunk far away, with flow and strain | {np.median(chunks[1]):.2f} s |")
-    print(f"| decoding all frames into an array instead, from {PART} | {whole:.0f} s, {N * 256 * 256 * 3 / 2**30:.1f} GB |")
-    if opened > LIMIT_S or grown > LIMIT_MB:
-        sys.exit(f"missed: {opened:.2f} s and {grown:.0f} MB to open, promised {LIMIT_S} s and {LIMIT_MB} MB")
-    return {"read_s": read, "open_s": opened, "open_plain_s": opened_plain, "decoded": decoded, "grown_mb": grown, "chunk_s": float(np.median(chunks[0])), "chunk_flow_s": float(np.median(chunks[1]))}
+    from bench.seek import ARM, FIRST, MEASURED, PEERS, first_picture, spread
+    watch, rng = next(iter(PEERS.values()))[2], random.Random(0)
+    with jupyterlab() as lab, browser() as chromium:
+        lab.write("long.ipynb", CELLS)
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+        open_notebook(page, lab, "long.ipynb")
+        page.evaluate(FIRST)
+        run_all(page)
+        page.locator(".mekit-scrubber[data-frame]").wait_for(timeout=60_000)
+        printed = page.locator(".jp-OutputArea-output").filter(has_text="shown at").inner_text()
+        results = {"made (s)": float(execute(page, "print(made)")), "first picture (s)": first_picture(page, printed)}
+        track = page.locator("[data-role=track]").first
+        track.scroll_into_view_if_needed()
+        waits = []
+        for _ in range(n):
+            page.wait_for_timeout(300)
+            box = track.bounding_box()
+            page.evaluate(ARM % watch)
+            page.mouse.click(box["x"] + rng.random() * box["width"], box["y"] + box["height"] / 2)
+            waits.append(page.evaluate(MEASURED))
+        results["seek anywhere (ms)"] = spread(np.array(waits))
+        results["kernel (MB)"] = int(execute(page, "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"))
+        page.close()
+    r = results["seek anywhere (ms)"]
+    print(f"Made in {results['made (s)']:.2f} s, first picture {results['first picture (s)']:.2f} s after display; a seek anywhere waits {r['p50']:.0f} ms (p50), {r['p95']:.0f} ms (p95); the kernel holds {results['kernel (MB)']} MB")
+    missed = [f"made in {results['made (s)']:.2f} s, promised within {LIMITS['made']}"] * (results["made (s)"] > LIMITS["made"]) + \
+        [f"first picture after {results['first picture (s)']:.2f} s, promised within {LIMITS['first']}"] * (results["first picture (s)"] > LIMITS["first"]) + \
+        [f"seek p95 {r['p95']:.0f} ms, promised under {LIMITS['wait']:.0f}"] * (r["p95"] > LIMITS["wait"])
+    if missed:
+        sys.exit("missed: " + "; ".join(missed))
+    return results
