@@ -2,6 +2,7 @@
 import json
 import subprocess
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -70,6 +71,30 @@ def test_a_change_is_in_the_file_when_it_is_acknowledged(open_, tmp_path):
     assert ask(w, "undo") == "" and len(read_csv(tmp_path / "ann.csv")) == 1
     assert ask(w, "verdict", verdict={"kind": "coded", "note": "dark"}) == ""
     assert read_csv(tmp_path / "ann.csv").verdict("mmew/happiness/S0", "ann") == Verdict("mmew/happiness/S0", "ann", "coded", True, "dark")
+
+
+def test_the_clips_alone_are_enough(clips, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("getpass.getuser", lambda: "LAB\\\\Anna M\u00fcller")
+    with closing(annotate(clips)) as w:
+        assert ask(w, "add", event=EVENT) == "" and w.home == {"coder": "LAB-Anna-M\u00fcller", "file": "~/annotations/LAB-Anna-M\u00fcller.csv"}
+    assert read_csv(tmp_path / "annotations" / "LAB-Anna-M\u00fcller.csv").coders == ("LAB-Anna-M\u00fcller",)
+    with closing(annotate(clips, coder="bob", path=tmp_path.parent / "elsewhere")) as w:
+        assert w.home == {"coder": "bob", "file": str(tmp_path.parent / "elsewhere" / "bob.csv")}
+
+
+@pytest.mark.parametrize("found", [OSError("no such user"), KeyError("uid 1234"), "..", ""])
+def test_where_nobody_is_logged_in_a_name_is_asked_for(clips, tmp_path, monkeypatch, found):
+    def who():
+        if isinstance(found, str):
+            return found
+        raise found
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("getpass.getuser", who)
+    with pytest.raises(MekitError, match="coder=, a short name"):
+        annotate(clips)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_change_sent_twice_is_made_once(open_):

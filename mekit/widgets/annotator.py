@@ -5,8 +5,10 @@
 # %% auto #0
 __all__ = ['KEPT', 'clips_of', 'hidden', 'load', 'to_page', 'from_page', 'same', 'Session', 'Annotator', 'annotate']
 
-# %% ../../nbs/86_widgets.annotator.ipynb #41299214
+# %% ../../nbs/86_widgets.annotator.ipynb #dc9c2778
+import getpass
 import json
+import re
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -79,7 +81,7 @@ def same(event: Event, e: dict) -> bool:
     shown = to_page(event)
     return all(shown[k] == e.get(k) for k in ("number", "side", "intensity", "certain", *MARKS, "note"))
 
-# %% ../../nbs/86_widgets.annotator.ipynb #ef43457d
+# %% ../../nbs/86_widgets.annotator.ipynb #0a92f638
 class Session:
     "A queue, a place in it, and a file"
     def __init__(self, readers: dict, store: Store, aus=None): self.readers, self.samples, self.store, self.coder, self.aus = readers, list(readers), store, store.coder, tuple(aus or AU_TABLE)
@@ -105,7 +107,9 @@ class Session:
     def apply(self, k: int, clip: Clip | None, change: dict) -> None:
         "Do what the page asked for; raises where that is impossible"
         op, sample, now = change["op"], self.samples[k], self.verdict(k)
-        if op == "undo": return self.store.undo() or need(False, "undo", expected="a change made in this session", received="none")
+        if op == "undo":
+            need(self.store.undo(), "undo", expected="a change made in this session", received="none")
+            return
         if op == "verdict":
             v = change["verdict"]
             new = Verdict(sample, self.coder, v.get("kind", now.kind), bool(v.get("certain", now.certain)), str(v.get("note", now.note)))
@@ -118,8 +122,13 @@ class Session:
         stale = now.kind == "none" or op == "remove" and now.kind == "coded" and len(self.events(k)) == 1
         self.store.do((old, new), *[verdict_swap(self.table, replace(now, kind="open"))] * stale)
 
-# %% ../../nbs/86_widgets.annotator.ipynb #40095b50
+# %% ../../nbs/86_widgets.annotator.ipynb #851d9c83
 KEPT = 4        # prepared clips
+
+def _at_home(path: Path) -> str:
+    "A whole path, without the name of the user where it can be left out"
+    path = path.resolve()
+    return f"~/{path.relative_to(Path.home()).as_posix()}" if path.is_relative_to(Path.home()) else str(path)
 
 class _Page(Scrubber):
     "What the page and Python tell each other of a queue"
@@ -132,6 +141,7 @@ class _Page(Scrubber):
     aus = t.Dict().tag(sync=True)               # number -> name, those that may be coded
     shown = t.List().tag(sync=True)             # those with a button
     saved = t.Dict().tag(sync=True)             # id of the last message, time, problem
+    home = t.Dict().tag(sync=True)              # coder, and the file where everything is
 
     def __init__(self, session: Session, *, panes: tuple, blind: bool, quality):
         self.session, self.blind, self.options = session, blind, (panes, blind, quality)
@@ -144,7 +154,7 @@ class _Page(Scrubber):
             self.marks, self.position = {}, first
             self.aus = {str(n): AU_TABLE[n].name for n in session.aus}
             self.shown = list(session.aus if len(session.aus) <= 30 else CD6ME_AUS)
-            self.saved = dict(id="", time="", problem="", kept=False)
+            self.saved, self.home = dict(id="", time="", problem="", kept=False), dict(coder=session.coder, file=_at_home(session.store.path))
             self._tell()
         self.on_msg(self._message)
         self._ahead()
@@ -236,12 +246,19 @@ class Annotator(_Going):
         done = sum(q["kind"] != "open" for q in self.queue)
         return f"Annotator({self.session.coder}: {done} of {len(self.queue)} clips judged, {len(self.table)} events, in {self.path})"
 
-# %% ../../nbs/86_widgets.annotator.ipynb #c5ec861d
+# %% ../../nbs/86_widgets.annotator.ipynb #80420ed1
+def _login() -> str:
+    "The login name, as a name for a file"
+    try: name = re.sub(r"[^\w.-]+", "-", getpass.getuser()).strip("-.")
+    except (OSError, KeyError, ImportError): name = ""      # nobody is logged in: a container without a table of users
+    need(name, "annotate", expected="coder=, a short name of who codes", received="none, and this system does not say who is logged in")
+    return name
+
 @verb
 def annotate(index,                     # a Clip, a list of Clips, a dict name -> Clip, or an index
              *,
-             coder: str,                # who codes; a short name
-             path,                      # a folder, in which each coder has a file; or a .csv file
+             coder: str | None = None,  # who codes, a short name; None: the login name
+             path="annotations",        # a folder, in which each coder has a file; or a .csv file
              aus=None,                  # units to code, as 12 or 'AU12'; None: all of FACS
              panes=("frame",),          # as in scrub
              blind: bool = True,        # show neither the names of clips nor what others coded
@@ -252,4 +269,4 @@ def annotate(index,                     # a Clip, a list of Clips, a dict name -
     panes = check_panes(panes, "annotate")
     aus = None if aus is None else tuple(parse_au(a).number for a in aus)
     readers = clips_of(index)
-    return Annotator(Session(readers, Store(path, coder, shared=shared), aus), panes=panes, blind=blind, quality=quality)
+    return Annotator(Session(readers, Store(path, _login() if coder is None else coder, shared=shared), aus), panes=panes, blind=blind, quality=quality)

@@ -80,11 +80,22 @@ def rows(folder, coder="ann") -> list:
     return sorted((e.sample, e.au.code, *(-1 if m is None else m for m in e.marks)) for e in read_csv(folder / f"{coder}.csv"))
 
 
+# The question stands beside the picture, and picture, curve, track and question fit into the window together.
+SEEN_AT_ONCE = """() => {
+    const box = q => document.querySelector(`.mekit-annotator ${q}`).getBoundingClientRect(), parts = ["canvas", "[data-role=curve]", "[data-role=track]", ".a-ask", ".a-steps", ".a-list"].map(box);
+    const height = Math.max(...parts.map(b => b.bottom)) - Math.min(...parts.map(b => b.top));
+    return box(".a-ask").left > box("canvas").right && height < document.querySelector(".jp-WindowedPanel-outer, .jp-Notebook").clientHeight;
+}"""
+
+
 def test_a_session_by_keyboard_ends_in_the_right_table(live, folder, screen):
     live.locator(".mekit-scrubber").focus()
     code_event(live, 12, 3, 9, 20, "b", "l")
     saved(live)
     screen(live, "annotator_event")
+    assert live.evaluate(SEEN_AT_ONCE)
+    assert live.inner_text("[data-role=here]") == "frame 20 · 100.0 ms" and "L12B\n3 · 9 · 20\n85 ms" in live.inner_text("[data-role=list]")
+    assert str(folder / "ann.csv") in live.inner_text("[data-role=file]")
     press(live, "n")
     ready(live, 1)
     assert live.evaluate(CODE) == 100                           # really the second clip
@@ -103,6 +114,7 @@ def test_a_session_by_keyboard_ends_in_the_right_table(live, folder, screen):
     press(live, "z")
     live.locator(".mekit-annotator[data-events='2']").wait_for()
     press(live, "n")
+    assert "the last clip, and all are judged" in live.inner_text("[data-role=told]")
     live.wait_for_function("() => document.querySelector('[data-role=progress]').textContent.includes('3 of 3 judged')")
     saved(live)
     assert rows(folder) == [("s1/anger", "L12B", 3, 9, 20), ("s2/anger", "4C?", 0, 5, -1), ("s2/anger", "R1A", 6, 7, 8)]
@@ -204,7 +216,10 @@ def test_keys_stay_inside_and_the_order_of_marks_is_kept(live):
     live.locator(".mekit-scrubber").focus()
     press(live, "1", "2", "Enter")
     to(live, 0, 9)
-    press(live, "Enter")
+    for _ in range(4):
+        live.keyboard.down("Enter")                             # held down: one answer
+    live.keyboard.up("Enter")
+    assert live.get_attribute(".mekit-annotator", "data-step") == "apex"
     to(live, 9, 5)
     press(live, "Enter")
     assert "before the onset" in live.inner_text("[data-role=told]") and live.get_attribute(".mekit-annotator", "data-step") == "apex"
@@ -244,24 +259,60 @@ def test_dark_and_narrow(live, screen):
 AXE_STATES = {"browse": [], "selected": ["ArrowDown"], "number": ["Escape", "4"], "onset": ["Enter"], "refused": ["5"], "intensity": ["Enter", "ArrowRight", "Enter", "x"], "side": ["b"], "done": ["l"], "note": ["t"]}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
-def test_a_saved_page_codes_in_memory_says_so_and_axe_finds_nothing(page, tmp_path, screen):
+@pytest.fixture(scope="module")
+def saved_page(tmp_path_factory):
     from mekit.data.synthetic import synthesize
     from mekit.widgets.annotator import annotate
-    from test_accessibility import violations
-    w = annotate({name: synthesize({"AU4": 2.}, duration_ms=300, size=128) for name in "abc"}, coder="ann", path=tmp_path)
+    folder = tmp_path_factory.mktemp("page")
+    w = annotate(dict.fromkeys("abc", synthesize({"AU4": 2.}, duration_ms=300, size=64)), coder="ann", path=folder)
     w.recover('{"clip": 0, "op": "add", "event": {"number": 12, "onset": 2, "apex": 9, "offset": 20, "side": "L"}}\n{"clip": 1, "op": "verdict", "verdict": {"kind": "none", "certain": false}}')
-    path = w.to_html(tmp_path / "page.html")
+    yield w.to_html(folder / "page.html")
     w.close()
-    page.goto(path.as_uri())
+
+
+def test_a_page_without_python_is_for_looking_only_and_says_so(page, saved_page, screen):
+    page.goto(saved_page.as_uri())
     ready(page)
     page.locator(".mekit-scrubber").focus()
-    found = {}
+    root = page.locator(".mekit-annotator")
+    assert "for looking only: no Python here; coded by ann" in root.inner_text() and "Python is gone" not in root.inner_text() and "nothing to save" not in root.inner_text()
+    for part in ("steps", "keys", "units", "dots", "jump"):
+        assert page.locator(f"[data-role={part}]").count() == 0, part
+    press(page, "4", "Enter", "0", "Enter", "n", "t", "z", "Delete")
+    assert page.get_attribute(".mekit-annotator", "data-step") == "browse" and page.get_attribute(".mekit-annotator", "data-clip") == "0" and page.locator("[data-role=note]").is_hidden()
+    assert page.locator("[data-role=unsaved]").is_hidden() and page.get_attribute(".mekit-annotator", "data-events") == "1"
+    press(page, "ArrowDown")
+    page.locator(".mekit-annotator[data-frame='9']").wait_for()
+    assert "Event 1 of 1: AU 12, Lip corner puller" in page.inner_text("[data-role=asked]") and page.locator("[data-act=offset]").inner_text() == "offset 20"
+    press(page, "Escape", "?")
+    words = page.inner_text(".mekit-annotator dl.m-help")
+    assert "show the marks of an event" in words and "no AU in this clip" not in words and "undo, redo marks" in words
+    assert all(u.startswith(("file:", "blob:", "data:")) for u in page.asked)
+    press(page, "?", "ArrowDown")
+    screen(page, "annotator_page")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_axe_finds_nothing_while_coding_and_when_python_goes(page, saved_page):
+    "A page whose Python hears and never answers, and then is gone: every state of coding, without a notebook around it"
+    from test_accessibility import violations
+    deaf, text = saved_page.with_name("deaf.html"), saved_page.read_text(encoding="utf-8")
+    deaf.write_text(text.replace("save_changes() {},", "save_changes() {}, send() { if (window.gone) throw new Error('gone'); },"), encoding="utf-8")
+    page.goto(saved_page.as_uri())
+    ready(page)
+    found = {"looking": violations(page)}
+    page.goto(deaf.as_uri())
+    ready(page)
+    page.locator(".mekit-scrubber").focus()
     for state, keys in AXE_STATES.items():
         press(page, *keys)
         found[state] = violations(page)
+    assert page.get_attribute(".mekit-annotator", "data-events") == "2"
+    page.get_by_text("not saved yet: 1 change; Python is busy").wait_for(timeout=10_000)
+    press(page, "Escape")
+    page.evaluate("() => { window.gone = true; }")
+    press(page, "9", "Enter", "Enter", "x", "x", "b", "b")
+    assert "not saved: 2 changes; Python is gone" in page.inner_text("[data-role=saving]")
+    found["gone"] = violations(page)
     assert not any(found.values()), found
-    assert page.get_attribute(".mekit-annotator", "data-events") == "2" and "1 change" in page.inner_text("[data-role=saving]")
-    assert all(u.startswith(("file:", "blob:", "data:")) for u in page.asked)
-    screen(page, "annotator_page")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askedOf, chooseAu, clipNow, codeOf, codingKey, framesOf, isChange, keysNow, markSet, marksMoved, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "../../mekit/widgets/static/coding.js";
+import { askedOf, chooseAu, clipNow, codeOf, codingKey, framesOf, isChange, keysNow, lengthOf, lookedOf, lookingKey, markSet, marksMoved, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "../../mekit/widgets/static/coding.js";
 
 const AUS = { 1: "Inner brow raiser", 4: "Brow lowerer", 12: "Lip corner puller" };
 const event = (more = {}) => ({ number: 12, side: "L", intensity: "B", certain: true, onset: 3, apex: 9, offset: 20, note: "", ...more });
@@ -18,8 +18,8 @@ class Coder {
   }
   follow({ state, effects }) {
     this.state = state;
-    for (const [what, value] of effects) {
-      if (what === "say") this.said = value;
+    for (const [what, value, kind] of effects) {
+      if (what === "say") [this.said, this.tone] = [value, kind];
       if (what === "send") this.sent.push(value);
       if (what === "clip") this.clips.push(value);
       if (what === "go") this.frame = value;
@@ -59,6 +59,34 @@ test("a is the intensity when that is asked, and the scrubber's apex when the on
   c.press("Enter", "Enter", "Enter").press("a");
   assert.equal(c.state.draft.intensity, "A");
   c.press("l"); assert.equal(c.change.event.side, "L");
+});
+
+test("two marks on one frame are kept and said; marks on frames of their own are not", () => {
+  const c = new Coder().press("1", "2", "Enter").at(3).press("Enter"); assert.equal(c.said, "");
+  c.press("Enter"); assert.equal(c.state.step, "offset"); assert.match(c.said, /onset and apex on one frame/); assert.equal(c.tone, undefined);
+  c.said = ""; c.at(9).press("Enter"); assert.equal(c.said, ""); assert.deepEqual(c.marks, { onset: 3, apex: 3, offset: 9 });
+  const left = new Coder().press("1", "2", "Enter").at(3).press("Enter", "x", "Enter"); assert.match(left.said, /onset and offset on one frame/);
+});
+
+test("what has been done is said in another tone than what cannot be", () => {
+  const c = new Coder().press("1", "2", "Enter").at(3).press("Enter", "x", "x", "b", "l"); assert.deepEqual([c.said, c.tone], ["L12B added", "done"]);
+  c.press("n"); assert.equal(c.tone, undefined); assert.match(c.said, /Nothing is coded/);
+});
+
+test("without Python events can be looked at, and every other key is the scrubber's", () => {
+  const c = new Coder([event(), event({ number: 4, onset: 30, apex: 33, offset: 40 })]);
+  for (const key of ["1", "0", "n", "p", "s", "u", "t", "z", "x", "o", "Enter", "Delete", "Backspace", "ArrowLeft"]) assert.equal(lookingKey(c.state, key, c.context), null, key);
+  assert.match(lookedOf(c.state, c.context), /show the marks/);
+  c.follow(lookingKey(c.state, "ArrowUp", c.context)); assert.deepEqual(c.marks, { onset: 30, apex: 33, offset: 40 }); assert.equal(lookedOf(c.state, c.context), "Event 2 of 2: AU 4, Brow lowerer");
+  for (const key of ["Enter", "Delete", "u", "t"]) assert.equal(lookingKey(c.state, key, c.context), null, key);
+  c.follow(lookingKey(c.state, "Escape", c.context)); assert.deepEqual(c.marks, {}); assert.equal(c.sent.length, 0);
+  assert.match(lookedOf(notCoding(), new Coder([], { kind: "none", certain: true, note: "" }).context), /No event here. This clip: no AU/);
+});
+
+test("how long an event is", () => {
+  const times = Array.from({ length: 30 }, (_, i) => i * 5 + 0.3);
+  assert.equal(lengthOf(event(), times), "85 ms"); assert.equal(lengthOf(event({ offset: null }), times), "30 ms");
+  assert.equal(lengthOf(event({ apex: null, offset: null }), times), ""); assert.equal(lengthOf(event(), null), "");
 });
 
 test("keys that have no answer are taken and explained, never acted on", () => {
@@ -159,7 +187,7 @@ test("notes go where one is", () => {
 });
 
 test("every button on offer has a key that is taken", () => {
-  const draft = new Coder().press("1", "2", "Enter"), seen = [new Coder(), new Coder([event()]), new Coder([event()]).press("ArrowDown"), draft, new Coder().press("1")];
+  const draft = new Coder().press("1", "2", "Enter"), seen = [new Coder(), new Coder([event()]), new Coder([], { kind: "none", certain: true, note: "" }), new Coder([event()]).press("ArrowDown"), draft, new Coder().press("1")];
   for (const c of seen) for (const [keys] of keysNow(c.state, c.context)) for (const key of keys.split(" ")) { const result = codingKey(c.state, key, c.context); assert.notEqual(result, null, `${c.state.step}: ${key}`); if (keys.includes(" ")) c.state = result.state; }
 });
 
@@ -182,6 +210,7 @@ test("what was sent counts before Python has answered", () => {
 test("words about saving", () => {
   assert.deepEqual(savedText({ time: "14:03:22" }, 0, false), { kind: "saved", text: "saved 14:03:22" });
   assert.equal(savedText({ time: "14:03:22" }, 1, false).kind, "waiting");
+  assert.match(savedText({}, 2, false, true).text, /not saved yet: 2 changes; Python is busy/); assert.equal(savedText({}, 1, false, true).kind, "waiting");
   assert.match(savedText({ problem: "disk full", kept: true }, 0, false).text, /NOT saved: disk full/);
   assert.match(savedText({ problem: "order", kept: false }, 0, false).text, /not done: order/);
   assert.match(savedText({}, 2, true).text, /2 changes; Python is gone/);

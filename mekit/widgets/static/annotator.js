@@ -1,36 +1,42 @@
 // The annotator: a queue of clips, coded by keyboard. It lays its own keys and panel over a scrubber; coding.js decides, Python saves.
 
-import { CODING_STEPS, MARK_STEPS, askedOf, chooseAu, clipNow, codeOf, codingKey, framesOf, isChange, keysNow, kindText, markSet, marksMoved, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "./coding.js";
+import { CODING_STEPS, MARK_STEPS, askedOf, chooseAu, clipNow, codeOf, codingKey, framesOf, isChange, keysNow, kindText, lengthOf, lookedOf, lookingKey, markSet, marksMoved, noteOf, noteWritten, notCoding, queueText, savedText, unsavedText } from "./coding.js";
 import { isLive, trySave, whenGone } from "./lab.js";
-import { h } from "./panes.js";
+import { ms } from "./draw.js";
+import { h, write } from "./panes.js";
 import { Scrubber } from "./scrubbing.js";
 
 const ANNOTATED = ["queue", "position", "events", "others", "clip_verdict", "saved", "aus"];
-const CODING_WORDS = [["digits, enter", "AU, then its marks, intensity, side"], ["enter", "this mark is here (or o, a, f)"], ["x", "not seen, not graded"], ["backspace, esc", "one step back; leave the event"],
+const SIDE_BY_SIDE = 700;               // px of width from which the questions stand beside the picture instead of above it
+const LOOKING_WORDS = [["\u2191 \u2193", "show the marks of an event; escape leaves it"]];
+const CODING_WORDS = [["digits, enter", "AU, then its marks, intensity, side"], ["enter", "this mark is here (or o, a, f)"], ["x", "while coding: not seen, not graded"], ["backspace, esc", "one step back; leave the event"],
   ["0 enter", "no AU in this clip"], ["n p", "next clip (this one is done), previous"], ["s", "skip the clip"], ["\u2191 \u2193", "choose an event; enter changes, delete removes"],
   ["u", "not certain: the event, else the clip"], ["t", "note"], ["z, ctrl z", "undo the last change"]];
 const OVERRULED = /^(1 |u y|s$)/;      // keys of the scrubber that mean something else here
 
 class Annotator {
   constructor(model, el) {
+    this.looking = typeof model.send !== "function";        // a saved page: there is no Python, and never was
     Object.assign(this, { model, el, stop: new AbortController(), state: notCoding(), pending: [], sent: 0, told: "", token: Math.random().toString(36).slice(2, 10) });
     this.build();
     this.start({});
     this.changes = Object.fromEntries(ANNOTATED.map(name => [`change:${name}`, () => this.later()]));
+    el.addEventListener("mekit:drawn", () => this.drawHere(), { signal: this.stop.signal });
+    this.watch = new ResizeObserver(() => this.arrange()); this.watch.observe(el);
     this.changes["change:meta"] = () => this.restart();
     this.changes["change:marks"] = () => this.marksChanged();
     this.changes["change:saved"] = () => this.heard();
-    this.changes["change:position"] = () => { this.state = notCoding(); this.told = ""; this.going = false; this.closeNote(); this.later(); };
+    this.changes["change:position"] = () => { this.state = notCoding(); this.tell(""); this.going = false; this.closeNote(); this.later(); };
     for (const [event, act] of Object.entries(this.changes)) model.on(event, act);
     whenGone(model, this.stop.signal, () => this.lost());
-    if (!isLive(model, el)) this.lost();
+    if (!this.looking && !isLive(model, el)) this.lost();
   }
 
   // ---- the page
   build() {
     const part = (role, tag = "div", more = {}) => this[role] = h(tag, { "data-role": role, class: `a-${role}`, ...more });
     part("progress"); part("dots"); part("saving", "p", { role: "status" });
-    part("steps", "ol"); part("asked", "p", { role: "status" });  part("keys"); part("units"); this.toldLine = h("p", { "data-role": "told", class: "a-told", role: "status", "aria-live": "assertive" });
+    part("file", "p"); part("steps", "ol"); part("here", "b"); part("asked", "p", { role: "status" }); part("keys"); part("units"); this.toldLine = h("p", { "data-role": "told", class: "a-told", role: "status", "aria-live": "assertive" });
     part("note", "div", { hidden: "" }); part("list", "ul", { "aria-label": "Events of this clip" }); part("unsaved", "div", { hidden: "" }); part("trouble", "p", { role: "alert", hidden: "" });
     this.noteField = h("input", { type: "text", "data-role": "note-text", "aria-label": "Note", placeholder: "a note; Enter keeps it, Escape does not" });
     this.note.append(this.noteField);
@@ -40,8 +46,9 @@ class Annotator {
     this.jump = h("input", { type: "number", min: 1, "data-role": "jump", "aria-label": "Go to clip number" });
     this.again = h("button", { type: "button", "data-retry": "", hidden: "" }, "Try again");
     this.ways = h("span", { class: "a-ways" }, this.way("p", "\u2039 previous"), this.jump, this.way("n", "next \u203a"));
-    this.top = h("section", { class: "a-top", "aria-label": "Coding" }, h("div", { class: "a-queue" }, this.progress, this.dots, this.ways, this.saving, this.again), this.trouble, this.unsaved,
-      this.steps, h("div", { class: "a-ask" }, this.asked, this.toldLine), this.keys, this.units, this.note, this.list);
+    this.top = h("section", { class: "a-top", "aria-label": "Coding" }, h("div", { class: "a-queue" }, this.progress, this.dots, this.ways, h("span", { class: "a-saved" }, this.saving, this.again)), this.trouble, this.unsaved,
+      h("div", { class: "a-ask" }, this.asked, this.toldLine), this.steps, this.here, this.keys, this.units, this.note, this.list, this.file);
+    for (const node of this.looking ? [this.steps, this.keys, this.units, this.dots, this.ways] : []) node.remove();
     this.listen();
   }
   way(key, text) { return h("button", { type: "button", "data-press": key, title: key }, text); }
@@ -78,6 +85,7 @@ class Annotator {
     this.scrubber = new Scrubber(this.model, this.el, kept, { key: e => this.key(e), root: "mekit-annotator" });
     this.place = this.model.get("position"); this.known = { ...this.scrubber.marks };
     this.scrubber.root.querySelector("header").after(this.top);
+    this.beside = null; this.arrange();
     this.explain(this.scrubber.root.querySelector("dl.m-help"));
     this.draw();
   }
@@ -91,9 +99,9 @@ class Annotator {
 
   explain(help) {
     const pairs = [...(help?.querySelectorAll("dt") ?? [])].map(dt => [dt, dt.nextElementSibling]);
-    for (const pair of pairs) if (OVERRULED.test(pair[0].textContent)) pair.forEach(node => node.remove());
-    for (const [dt] of pairs) dt.textContent = dt.textContent.replace(/^\+ \u2212 0$/, "+ \u2212");       // 0 begins a number here
-    help?.prepend(...CODING_WORDS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
+    if (!this.looking) for (const pair of pairs) if (OVERRULED.test(pair[0].textContent)) pair.forEach(node => node.remove());
+    if (!this.looking) for (const [dt] of pairs) dt.textContent = dt.textContent.replace(/^\+ \u2212 0$/, "+ \u2212");       // 0 begins a number here
+    help?.prepend(...(this.looking ? LOOKING_WORDS : CODING_WORDS).flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
   }
 
   context() {
@@ -108,19 +116,21 @@ class Annotator {
     const own = e.target.closest?.("button, select, summary, a");
     if (own && (e.key === " " || e.key === "Enter")) return false;
     if (e.target.closest?.("[role=slider]") && /^Arrow(Up|Down)$/.test(e.key)) return false;
+    if (e.repeat && e.key === "Enter") return true;             // a key held down is one answer, not three
     return this.press(e.key);
   }
   press(key) {
     if (this.going) return true;
-    const result = codingKey(this.state, key, this.context());
+    const result = (this.looking ? lookingKey : codingKey)(this.state, key, this.context());
     if (!result) return false;
-    this.told = ""; this.follow(result);
+    this.tell(""); this.follow(result);
     return true;
   }
+  tell(text, kind = "no") { this.told = text; this.toldLine.dataset.kind = kind; }
   follow({ state, effects }) {
     this.state = state;
-    for (const [what, value] of effects) {
-      if (what === "say") this.told = value;
+    for (const [what, value, kind] of effects) {
+      if (what === "say") this.tell(value, kind);
       else if (what === "go") this.scrubber.go(value);
       else if (what === "send") this.send(value);
       else if (what === "clip") this.toClip(value);
@@ -135,7 +145,7 @@ class Annotator {
     this.quiet = true; this.scrubber.mark(name); this.quiet = false;
     this.known = { ...this.scrubber.marks };
     if (this.scrubber.marks[name] === this.scrubber.wanted) this.follow(markSet(this.state, name, this.scrubber.marks));
-    else { this.told = this.scrubber.status?.textContent ?? "That would be out of order"; this.draw(); }
+    else { this.tell(this.scrubber.status.textContent); this.draw(); }
   }
   putMarks(marks) {
     this.quiet = true; this.model.set("marks", marks); this.quiet = false;
@@ -154,13 +164,14 @@ class Annotator {
   closeNote() { this.note.hidden = true; }
 
   toClip(k) {
-    const last = this.model.get("queue").length - 1, here = this.model.get("position");
-    if (this.state.draft) { this.told = "Finish this event first, or Escape"; return this.draw(); }
-    if (k > last && this.model.get("queue").some(q => q.kind === "open")) k = this.model.get("queue").findIndex(q => q.kind === "open");
-    if (k < 0 || k > last || Number.isNaN(k)) { this.told = k < 0 ? "This is the first clip" : "This was the last clip"; return this.draw(); }
+    const queue = this.model.get("queue"), last = queue.length - 1, here = this.model.get("position"), judged = this.context().clip.kind !== "open";
+    if (this.state.draft) { this.tell("Finish this event first, or Escape"); return this.draw(); }
+    if (k < 0 || Number.isNaN(k)) { this.tell("This is the first clip"); return this.draw(); }
+    if (k > last) k = queue.findIndex((q, i) => i === here ? !judged : q.kind === "open");       // beyond the end: what was left open
+    if (k < 0) { this.tell("This was the last clip, and all are judged", "done"); return this.draw(); }
     if (k === here) return this.draw();
     this.scrubber.settle();                                     // or else the old clip's place would arrive in the new one
-    this.going = true; this.send({ op: "go", to: k });
+    this.going = true; this.send({ op: "go", to: k }); this.draw();
   }
 
   // ---- to Python: every change is a numbered message, kept here until Python has said that it is saved
@@ -169,12 +180,12 @@ class Annotator {
     if (change.op !== "go" || !this.gone) this.pending.push(message);
     if (this.gone) { if (change.op === "go") { this.pending.pop(); this.going = false; } return this.draw(); }
     try { this.model.send(message); } catch { this.lost(); }
-    clearTimeout(this.slow); this.slow = setTimeout(() => this.draw(), 2000);
+    clearTimeout(this.slow); this.late = false; this.slow = setTimeout(() => { this.late = true; this.draw(); }, 2000);
   }
   heard() {
     const [token, id] = (this.model.get("saved").id ?? "").split(":");
     if (token === this.token) this.pending = this.pending.filter(p => Number(p.id.split(":")[1]) > Number(id));
-    if (!this.pending.length) clearTimeout(this.slow);
+    if (!this.pending.length) { clearTimeout(this.slow); this.late = false; }
     this.later();
   }
   lost() { this.gone = true; this.going = false; this.draw(); }
@@ -187,15 +198,26 @@ class Annotator {
   later() { if (!this.queued) this.queued = requestAnimationFrame(() => { this.queued = 0; this.draw(); }); }
   draw() {
     if (!this.scrubber) return;
-    const c = this.context(), s = this.state, queue = this.model.get("queue"), put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-    const changes = this.pending.filter(isChange), saved = savedText(this.model.get("saved"), changes.length, this.gone);
-    put(this.progress, `clip ${c.position + 1} of ${queue.length} \u00b7 ${queueText(queue)}`);
-    put(this.saving, saved.text); this.saving.dataset.kind = saved.kind; this.again.hidden = saved.kind !== "problem";
-    put(this.asked, this.going ? "opening \u2026" : askedOf(s, c)); put(this.toldLine, this.told);
+    const c = this.context(), s = this.state, queue = this.model.get("queue"), { coder, file } = this.model.get("home");
+    const changes = this.pending.filter(isChange), saved = this.looking ? { kind: "page", text: `for looking only: no Python here; coded by ${coder}` } : savedText(this.model.get("saved"), changes.length, this.gone, this.late);
+    write(this.progress, `clip ${c.position + 1} of ${queue.length}${this.looking ? "" : ` \u00b7 ${queueText(queue)}`}`);
+    write(this.saving, saved.text); this.saving.dataset.kind = saved.kind; this.again.hidden = saved.kind !== "problem";
+    write(this.file, this.looking ? "" : `${coder}, in ${file}`);
+    write(this.asked, this.going ? "opening \u2026" : this.looking ? lookedOf(s, c) : askedOf(s, c)); write(this.toldLine, this.told);
     this.drawDots(queue, c.position); this.drawSteps(s, c); this.drawKeys(s, c); this.drawEvents(s, c); this.drawUnsaved(changes, s, c);
     this.jump.max = queue.length; if (document.activeElement !== this.jump) this.jump.value = c.position + 1;
-    const trouble = queue[c.position]?.problem; this.trouble.hidden = !trouble; put(this.trouble, trouble ?? "");
+    const trouble = queue[c.position]?.problem; this.trouble.hidden = !trouble; write(this.trouble, trouble ?? "");
     Object.assign(this.scrubber.root.dataset, { step: s.step, clip: c.position, events: c.events.length, saving: saved.kind });
+  }
+  drawHere() {
+    const i = this.scrubber?.shown, { times } = this.model.get("meta");
+    if (i != null) write(this.here, `frame ${i}${times ? ` \u00b7 ${ms(times[i])}` : ""}`);
+  }
+  // Beside the picture where there is room, so that face, curve and question are seen at once; and the picture never taller than the window lets it be.
+  arrange() {
+    const { root } = this.scrubber, wide = root.clientWidth >= SIDE_BY_SIDE, { w, h: height, panes } = this.model.get("meta");
+    root.style.setProperty("--a-shape", panes.length * w / height);
+    if (root.classList.toggle("a-beside", wide) !== this.beside) { this.beside = wide; this.scrubber.fit(true); }
   }
   drawDots(queue, position) {
     const shown = queue.length <= 60;
@@ -206,9 +228,8 @@ class Annotator {
     this.dots.replaceChildren(...nodes);
   }
   drawSteps(s, c) {
-    const values = s.draft && { au: s.draft.number && `AU${s.draft.number}${s.draft.certain ? "" : "?"}`, intensity: s.draft.intensity, side: s.draft.side };
-    const value = step => !s.draft ? (MARK_STEPS.includes(step) ? c.marks[step] : s.step === step ? s.typed : null) : MARK_STEPS.includes(step) ? c.marks[step] ?? (s.left.includes(step) ? "not seen" : null)
-      : step === "au" && s.step === "au" ? s.typed : values[step];
+    const e = s.draft ?? (s.selected == null ? null : c.events[s.selected]), values = e && { au: e.number && `AU${e.number}${e.certain ? "" : "?"}`, intensity: e.intensity, side: e.side };
+    const value = step => MARK_STEPS.includes(step) ? c.marks[step] ?? (s.left.includes(step) ? "not seen" : null) : step === "au" && s.step === "au" ? s.typed : values?.[step];
     this.steps.replaceChildren(...CODING_STEPS.map(step => h("li", { class: `a-step m-${step}`, "data-step": step, "aria-current": s.step === step ? "step" : null }, h("span", {}, step === "au" ? "AU" : step), h("b", {}, String(value(step) ?? "\u2013")))));
   }
   drawKeys(s, c) {
@@ -217,10 +238,11 @@ class Annotator {
     if (held) this.keys.querySelector(`[data-press="${held}"]`)?.focus();
     const offered = s.step === "browse" && s.selected == null || s.step === "au";
     this.units.style.visibility = offered ? "" : "hidden";
-    if (!this.units.childElementCount) this.units.append(...this.model.get("shown").map(n => h("button", { type: "button", "data-au": n, title: c.aus[n], "aria-label": `AU ${n}, ${c.aus[n]}` }, `${n}`)));
+    if (!this.units.childElementCount) this.units.append(...this.model.get("shown").map(n => h("button", { type: "button", "data-au": n, title: c.aus[n], "aria-label": `AU ${n}, ${c.aus[n]}` }, h("b", {}, `${n}`), h("span", {}, c.aus[n]))));
   }
   drawEvents(s, c) {
-    const cells = e => [h("b", {}, codeOf(e)), h("span", {}, framesOf(e)), e.by || e.note ? h("span", { class: "m-note" }, [e.by, e.note].filter(Boolean).join(": ")) : null].filter(Boolean);
+    const { times } = this.model.get("meta");
+    const cells = e => [h("b", {}, codeOf(e)), h("span", {}, framesOf(e)), lengthOf(e, times) && h("span", { class: "m-note" }, lengthOf(e, times)), e.by || e.note ? h("span", { class: "m-note" }, [e.by, e.note].filter(Boolean).join(": ")) : null].filter(Boolean);
     const said = e => `${codeOf(e)}${c.aus[e.number] ? `, ${c.aus[e.number]}` : ""}; onset, apex, offset ${framesOf(e)}${e.ms ? `; ${e.ms}` : ""}${e.note ? `; ${e.note}` : ""}`;
     const own = c.events.map((e, k) => h("li", {}, h("button", { type: "button", "data-event": k, "aria-pressed": String(s.selected === k), title: said(e), "aria-label": said(e) }, ...cells(e))));
     const others = (this.model.get("others") ?? []).map(e => h("li", { class: "a-other", title: said(e) }, ...cells(e)));
@@ -236,7 +258,7 @@ class Annotator {
 
   close() {
     cancelAnimationFrame(this.queued); clearTimeout(this.slow);
-    this.stop.abort();
+    this.stop.abort(); this.watch.disconnect();
     for (const [event, act] of Object.entries(this.changes)) this.model.off(event, act);
     this.scrubber.close();
   }

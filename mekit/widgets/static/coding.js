@@ -12,6 +12,11 @@ export const notCoding = () => ({ step: "browse", typed: "", draft: null, old: n
 export const codeOf = e => `${e.side ?? ""}${e.number}${e.intensity ?? ""}${e.certain === false ? "?" : ""}`;
 export const kindText = kind => VERDICT_WORDS[kind] ?? kind;
 export const framesOf = e => MARK_STEPS.map(m => e[m] ?? "\u2013").join(" \u00b7 ");
+// How long an event is, from its first mark to its last: a micro-expression is half a second at most. "" without times or with one mark.
+export const lengthOf = (e, times) => {
+  const set = MARK_STEPS.filter(m => e[m] != null).map(m => e[m]);
+  return times && set.length > 1 ? `${Math.round(times[set.at(-1)] - times[set[0]])} ms` : "";
+};
 const marksOf = e => Object.fromEntries(MARK_STEPS.filter(m => e[m] != null).map(m => [m, e[m]]));
 const nameOf = (n, aus) => aus[n] ? `AU ${n}, ${aus[n]}` : `AU ${n}`;
 
@@ -37,11 +42,12 @@ export const keysNow = (s, c) => {
   if (s.step === "side") return [["l", "left"], ["r", "right"], ["b", "both"], ...draft];
   const more = [["u", c.clip.certain === false ? "Clip certain" : "Clip not certain"], ["t", "Note"], ["z", "Undo"]];
   if (s.selected != null) return [["Enter", "Change"], ["Delete", "Remove"], ["u", c.events[s.selected]?.certain === false ? "Certain" : "Not certain"], ["t", "Note"], ["Escape", "Leave it"]];
-  return [["0 Enter", "No AU"], ["s", "Skip clip"], ...more];
+  return c.events.length || c.clip.kind !== "open" ? [["n", c.clip.kind === "open" ? "Clip is done" : "Next clip"], ...more] : [["0 Enter", "No AU"], ["s", "Skip clip"], ...more];
 };
 
 const takes = (state, ...effects) => ({ state, effects });
-const sayIt = text => ["say", text];
+const sayIt = text => ["say", text];            // why not, or what to watch
+const doneIt = text => ["say", text, "done"];   // what has just been done
 
 // The first step after `step` that still wants an answer; in an event being changed, simply the next one.
 const nextAsked = (s, step, marks) => {
@@ -64,8 +70,13 @@ export const chooseAu = (s, number, c) => {
   return clean ? { ...result, effects: [["marks", {}], ...result.effects] } : result;
 };
 
-// A mark was set, by key, button or pointer, or was left out.
-export const markSet = (s, name, marks) => s.draft && s.step === name ? askStep({ ...s, left: s.left.filter(x => x !== name) }, nextAsked(s, name, marks)) : takes(s);
+// A mark was set, by key, button or pointer. On the frame of the mark before it: right at times, and the commonest slip, so it is said.
+export const markSet = (s, name, marks) => {
+  if (!s.draft || s.step !== name) return takes(s);
+  const result = askStep({ ...s, left: s.left.filter(x => x !== name) }, nextAsked(s, name, marks));
+  const twin = MARK_STEPS.slice(0, MARK_STEPS.indexOf(name)).find(m => marks[m] != null && marks[m] === marks[name]);
+  return twin ? { ...result, effects: [...result.effects, sayIt(`${twin} and ${name} on one frame; Backspace if that was a slip`)] } : result;
+};
 
 // Marks changed without being asked for (dragged, undone): an answer that is gone is asked for again, one that came counts.
 export const marksMoved = (s, marks, moved) => {
@@ -79,7 +90,7 @@ const finishEvent = (s, c) => {
   const event = { ...s.draft, ...Object.fromEntries(MARK_STEPS.map(m => [m, c.marks[m] ?? null])) };
   if (MARK_STEPS.every(m => event[m] === null)) return takes({ ...s, step: "onset", left: [] }, sayIt("An event needs an onset, an apex or an offset"));
   const change = s.old ? { op: "replace", old: s.old, event } : { op: "add", event };
-  return takes(notCoding(), ["send", change], ["marks", {}], sayIt(`${codeOf(event)} ${s.old ? "changed" : "added"}`));
+  return takes(notCoding(), ["send", change], ["marks", {}], doneIt(`${codeOf(event)} ${s.old ? "changed" : "added"}`));
 };
 
 const stepBack = (s, c) => {
@@ -93,7 +104,7 @@ const stepBack = (s, c) => {
 const selectEvent = (s, k, c) => {
   if (!c.events.length) return takes(s, sayIt("No event in this clip yet"));
   const e = c.events[(k + c.events.length) % c.events.length], at = (k + c.events.length) % c.events.length;
-  return takes({ ...s, selected: at }, ["marks", marksOf(e)], ["go", e.apex ?? e.onset ?? e.offset], sayIt(`event ${at + 1}: ${codeOf(e)}, ${framesOf(e)}`));
+  return takes({ ...s, selected: at }, ["marks", marksOf(e)], ["go", e.apex ?? e.onset ?? e.offset], doneIt(`event ${at + 1}: ${codeOf(e)}, ${framesOf(e)}`));
 };
 
 const pressBrowse = (s, k, c) => {
@@ -103,12 +114,12 @@ const pressBrowse = (s, k, c) => {
   if (k === "ArrowUp") return selectEvent(s, s.selected == null ? -1 : s.selected - 1, c);
   if (k === "Enter") return e ? takes({ ...s, step: "au", typed: String(e.number), draft: { number: e.number, side: e.side, intensity: e.intensity, certain: e.certain, note: e.note }, old: e, left: [], selected: null })
     : takes(s, sayIt("Type the number of an AU, or choose an event with the arrow down"));
-  if (k === "Delete" || k === "Backspace") return e ? takes(notCoding(), ["send", { op: "remove", old: e }], ["marks", {}], sayIt(`${codeOf(e)} removed; z brings it back`)) : takes(s, sayIt("No event is chosen"));
+  if (k === "Delete" || k === "Backspace") return e ? takes(notCoding(), ["send", { op: "remove", old: e }], ["marks", {}], doneIt(`${codeOf(e)} removed; z brings it back`)) : takes(s, sayIt("No event is chosen"));
   if (k === "Escape") return s.selected == null && !Object.keys(c.marks).length ? null : takes(notCoding(), ["marks", {}]);
-  if (k === "u") return e ? takes(s, ["send", { op: "replace", old: e, event: { ...e, certain: !e.certain } }], sayIt(e.certain ? "not certain" : "certain")) : takes(s, verdict({ certain: !c.clip.certain }), sayIt(c.clip.certain ? "clip: not certain" : "clip: certain"));
+  if (k === "u") return e ? takes(s, ["send", { op: "replace", old: e, event: { ...e, certain: !e.certain } }], doneIt(e.certain ? "not certain" : "certain")) : takes(s, verdict({ certain: !c.clip.certain }), doneIt(c.clip.certain ? "clip: not certain" : "clip: certain"));
   if (k === "t") return takes(s, ["note"]);
   if (k === "z") return takes(notCoding(), ["send", { op: "undo" }], ["marks", {}]);
-  if (k === "s") return c.events.length ? takes(s, sayIt("This clip has events; remove them first, or n for the next clip")) : takes(notCoding(), verdict({ kind: "skipped" }), ["clip", c.position + 1], sayIt("skipped"));
+  if (k === "s") return c.events.length ? takes(s, sayIt("This clip has events; remove them first, or n for the next clip")) : takes(notCoding(), verdict({ kind: "skipped" }), ["clip", c.position + 1], doneIt("skipped"));
   if (k === "p") return takes(notCoding(), ["clip", c.position - 1]);
   if (k === "n") return leaveClip(s, c, verdict);
   return null;
@@ -129,14 +140,14 @@ const pressAu = (s, k, c) => {
   if (s.typed === "") return takes(s, sayIt("Type the number of an AU"));
   if (Number(s.typed) === 0) {
     if (c.events.length) return takes({ ...notCoding() }, sayIt("This clip has events; remove them before saying that there is no AU"));
-    return takes(notCoding(), ["send", { op: "verdict", verdict: { ...c.clip, kind: "none" } }], ["clip", c.position + 1], sayIt("no AU"));
+    return takes(notCoding(), ["send", { op: "verdict", verdict: { ...c.clip, kind: "none" } }], ["clip", c.position + 1], doneIt("no AU"));
   }
   const chosen = chooseAu(s, Number(s.typed), c);
   return k === "o" && chosen.state.step === "onset" ? { ...chosen, effects: [...chosen.effects, ["mark", "onset"]] } : chosen;
 };
 
 const pressDraft = (s, k, c) => {
-  if (k === "Escape") return takes(notCoding(), ["marks", {}], sayIt(s.old ? "left as it was" : "event left out"));
+  if (k === "Escape") return takes(notCoding(), ["marks", {}], doneIt(s.old ? "left as it was" : "event left out"));
   if (k === "Backspace") return stepBack(s, c);
   if (k === "u") return takes({ ...s, draft: { ...s.draft, certain: !s.draft.certain } });
   if (k === "t") return takes(s, ["note"]);
@@ -151,6 +162,14 @@ const pressDraft = (s, k, c) => {
   if (s.step === "side" && (keep || k.toLowerCase() in SIDE_KEYS)) return finishEvent({ ...s, draft: { ...s.draft, side: keep ? s.draft.side : SIDE_KEYS[k.toLowerCase()] } }, c);
   if (k === "Enter" || k === "Delete" || /^[a-z]$/i.test(k)) return takes(s, sayIt(s.step === "side" ? "l, r or b" : "a to e, or x where it is not graded"));
   return null;
+};
+
+// In a page without Python there is nothing to code into: events can be looked at, everything else is the scrubber's.
+const LOOKING = ["ArrowUp", "ArrowDown", "Escape"];
+export const lookingKey = (s, k, c) => LOOKING.includes(k) ? pressBrowse(s, k, c) : null;
+export const lookedOf = (s, c) => {
+  const e = s.selected == null ? null : c.events[s.selected];
+  return e ? `Event ${s.selected + 1} of ${c.events.length}: ${nameOf(e.number, c.aus)}` : c.events.length ? "\u2191 \u2193 show the marks of an event" : `No event here. This clip: ${kindText(c.clip.kind)}`;
 };
 
 // The meaning of a key now: { state, effects }, or null where the key is the scrubber's.
@@ -186,10 +205,10 @@ export const unsavedText = (pending, s, marks, position) => {
 };
 export const isChange = p => ["add", "replace", "remove", "verdict"].includes(p.op);
 
-export const savedText = (saved, waiting, gone) => {
+export const savedText = (saved, waiting, gone, slow = false) => {
   if (gone) return { kind: "gone", text: waiting ? `not saved: ${waiting} change${waiting > 1 ? "s" : ""}; Python is gone` : "Python is gone; everything before is saved" };
   if (saved.problem) return { kind: saved.kept ? "problem" : "refused", text: saved.kept ? `NOT saved: ${saved.problem}` : `not done: ${saved.problem}` };
-  if (waiting) return { kind: "waiting", text: "saving \u2026" };
+  if (waiting) return { kind: "waiting", text: slow ? `not saved yet: ${waiting} change${waiting > 1 ? "s" : ""}; Python is busy` : "saving \u2026" };
   return { kind: "saved", text: saved.time ? `saved ${saved.time}` : "nothing to save yet" };
 };
 
