@@ -21,6 +21,10 @@ PANES = ("frame", "magnified", "flow")
 CORNER = [0.5, 0.5, 0.5, 0.5]
 LSB = (3.5 / 8, 0.75 + 1.5 / 8)         # where the lowest bit of the number is, as a share of the frame
 
+# A page has no Python; its model stands for it. What the page has not told yet is told first, else no change may be seen where one is.
+MOVE = """i => { const model = document.querySelector('.mekit-page').mekitModel;
+    model.set('frame', Number(document.querySelector('.mekit-scrubber').dataset.frame)); model.set('frame', i); }"""
+
 
 def shown(made, widget=None):
     "A recording in a scrubber, or in the one given: beside each frame one that bears another bar code, and a flow that says which frame it is of"
@@ -163,7 +167,7 @@ def hold(page, made, turn: int, each: int, quick: int, python, ways) -> None:
 def exported(page, films, kind: str, each: int, quick: int) -> None:
     page.add_init_script(WATCHING)
     page.goto(shown(films(kind)).to_html(films.folder / "page.html").as_uri())
-    move = lambda i: page.evaluate("i => document.querySelector('.mekit-page').mekitModel.set('frame', i)", i)
+    move = lambda i: page.evaluate(MOVE, i)
     hold(page, films(kind), KINDS.index(kind), each, quick, move, ("key", "curve", "wheel", "model"))
     assert [u for u in page.asked if not u.startswith(("file:", "blob:", "data:"))] == []
 
@@ -210,7 +214,7 @@ def test_second_clip_in_step(page, films, first, second):
     ready(page)
     page.locator(".mekit-scrubber").focus()
     clips = [{"numbers": m.numbers.tolist(), "times": m.times.tolist(), "codes": {"frame": 0}} for m in (a, b)]
-    move = lambda i: page.evaluate("i => document.querySelector('.mekit-page').mekitModel.set('frame', i)", i)
+    move = lambda i: page.evaluate(MOVE, i)
     for turn, how in enumerate(("ms", "mark")):
         now = begin(page, {"clips": clips, "flow": None, "step": in_step(a, b, how)})
         assert len({j for one in in_step(a, b, how) for j in one}) > 10
