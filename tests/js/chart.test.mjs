@@ -17,6 +17,14 @@ test("no two curves look the same", () => {
   assert.equal(styles[2].colour, "#aa0000");
 });
 
+test("one unit has one kind of line, and what comes from the same place one colour", () => {
+  const [strain, brow, flow, change] = stylesOf([curve("%", 0, 1), curve("%", 0, 1, "#aa3377"), curve("px", 0, 1), curve("grey levels", 0, 1)]);
+  assert.deepEqual([strain.dash, brow.dash], ["", ""]);
+  assert.equal(new Set([strain, flow, change].map(s => s.dash)).size, 3);
+  assert.equal(new Set([strain, flow, change].map(s => s.colour)).size, 1);
+  assert.notEqual(strain.colour, brow.colour);
+});
+
 test("a value has three digits and its unit, and none is a dash", () => {
   assert.deepEqual([valueText(0.12345, "px"), valueText(null, "px"), valueText(12345, ""), valueText(0, "%")], ["0.123 px", "\u2013", "12345", "0.00 %"]);
 });

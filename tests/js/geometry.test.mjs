@@ -34,8 +34,7 @@ test("the loupe is centred on its spot in the frame and stays inside the pane", 
   assert.ok(g.loupePower(0.5) >= 4 && g.loupePower(4) > 4 && Number.isInteger(g.loupePower(1.25)));
 });
 
-test("the divider stays on the picture, and every column belongs to one side", () => {
-  assert.deepEqual([g.wipeShare(-5, 200), g.wipeShare(50, 200), g.wipeShare(500, 200)], [0, 0.25, 1]);
+test("every column of a wipe belongs to one side", () => {
   assert.deepEqual([0, 0.5, 1].map(s => g.wipeColumn(s, 161)), [0, 81, 161]);
 });
 

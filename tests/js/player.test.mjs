@@ -60,6 +60,12 @@ test("a clip of 60 frames a second is drawn whole, and a rate that is reached is
   assert.deepEqual(told, []);
 });
 
+test("where every frame is drawn nothing is said of a rate: in slow motion, with uneven times, with one frame or two", () => {
+  const uneven = Array.from({ length: 120 }, (_, i) => i < 60 ? 20 * i : 1200 + 200 * (i - 60));
+  const clips = [{ ...even(40, 5), speed: 0.01, beats: 200 }, { times: uneven, end: 13200, beats: 300, at: 40 }, { ...even(1, 40), speed: 0.2, beats: 120 }, { ...even(2, 40), speed: 0.2, beats: 200 }];
+  for (const clip of clips) assert.deepEqual(playing(clip).told, []);
+});
+
 test("what cannot keep up says at what speed it really runs", () => {
   const slow = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [i, 60]));       // a second to show each
   const { told } = playing({ ...even(400, 40), beats: 400, slow });

@@ -5,16 +5,18 @@ import { MARKS, marksSet } from "./marks.js";
 import { h, write } from "./panes.js";
 
 const OWN = ["var(--m-accent)", "var(--m-ink)", "var(--m-soft)", "var(--m-apex)"];     // for curves that bring no colour
-const DASHES = ["", "7 3", "2 3", "9 3 2 3"];
+const DASHES = ["", "8 5", "1 5", "8 5 1 5"];
 const few = x => String(Number(x.toPrecision(2)));
 
-// Lines of one colour differ by their dashes, so colour is never alone in telling two curves apart.
+// Colour says where a curve is from, dashes say its unit; two that would still look the same differ by their dashes.
 export const stylesOf = curves => {
-  const taken = new Map(); let own = 0;
+  const units = [...new Set(curves.map(c => c.unit))], own = new Map(), taken = new Set();
   return curves.map(c => {
-    const colour = c.colour ?? OWN[own++ % OWN.length], k = taken.get(colour) ?? 0;
-    taken.set(colour, k + 1);
-    return { colour, dash: DASHES[k % DASHES.length] };
+    const used = own.get(c.unit) ?? 0, colour = c.colour ?? OWN[used % OWN.length], first = units.indexOf(c.unit);
+    if (!c.colour) own.set(c.unit, used + 1);
+    const dashes = DASHES.map((_, k) => DASHES[(first + k) % DASHES.length]), dash = dashes.find(d => !taken.has(`${colour} ${d}`)) ?? dashes[0];
+    taken.add(`${colour} ${dash}`);
+    return { colour, dash };
   });
 };
 
@@ -45,7 +47,7 @@ export class Chart {
     this.chips = this.curves.map((c, k) => this.chip(c, k));
     this.scales = [...new Set(this.curves.map(c => c.unit))].map(unit => ({ unit, node: h("span", { class: "m-scale" }) }));
     this.legend = h("div", { class: "m-curves", role: "group", "aria-label": "Curves" }, ...this.scales.map(({ unit, node }) =>
-      h("span", { class: "m-unit" }, node, ...this.curves.flatMap((c, k) => c.unit === unit ? [this.chips[k].node] : []))));
+      h("span", { class: "m-unit" }, node, h("span", { class: "m-chips" }, ...this.curves.flatMap((c, k) => c.unit === unit ? [this.chips[k].node] : [])))));
     this.box.hidden = this.legend.hidden = !this.curves.length;
     this.draw();
   }

@@ -27,7 +27,7 @@ export class Controls {
       group(buttonOf("earlier", "Previous mark", "[", "["), ...MARKS.map(m => this.marker[m]), buttonOf("later", "Next mark", "]", "]")),
       group(this.undo, this.redo),
       group(buttonOf("out", "Zoom out", "\u2296", "-"), this.scale, buttonOf("in", "Zoom in", "\u2295", "+")),
-      group(...Object.values(this.tools)), panes.length > 1 ? group(...this.toggles) : null, this.rate, this.status);
+      group(...Object.values(this.tools)), panes.length > 1 ? group(...this.toggles) : null);
   }
 
   showMarks(marks, times, history) {

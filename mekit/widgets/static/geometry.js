@@ -17,8 +17,10 @@ export const pinched = (held, a, b, zoom0, spread0, w, h) => {
   return { zoom, cx: held.x - (mx - 0.5) * w / zoom, cy: held.y - (my - 0.5) * h / zoom };
 };
 
+// Two places of the pointer that a hand takes for one.
+export const isNear = (a, b, room) => Math.hypot(a.x - b.x, a.y - b.y) < room;
 // A second tap on the same place soon after the first.
-export const isDouble = (last, now) => !!last && now.t - last.t < 320 && Math.hypot(now.x - last.x, now.y - last.y) < 24;
+export const isDouble = (last, now) => !!last && now.t - last.t < 320 && isNear(last, now, 24);
 
 // The loupe: a square of `size` screen pixels that shows frame pixels `power` times as large around a spot, kept inside the pane.
 // src: what it shows, in frame pixels; left, top: where it stands in a pane of width x height screen pixels that shows `view`.
@@ -31,8 +33,7 @@ export const loupeOf = (spot, view, width, height, size, power) => {
 // Whole screen pixels to each frame pixel, at least twice what the pane shows.
 export const loupePower = paneScale => Math.max(4, 2 * Math.ceil(paneScale * 1.5));
 
-// The wipe's divider: its share of the width from where it is dragged to, and the column of the canvas where the right picture begins.
-export const wipeShare = (x, width) => clamp(x / Math.max(1, width), 0, 1);
+// The column of a canvas where the wipe's right picture begins.
 export const wipeColumn = (share, width) => Math.round(share * width);
 
 // Even-odd rule; a point on an edge counts to one side only.

@@ -116,7 +116,7 @@ class Picture {
   }
   outline(view, hits, all) {
     if (!this.outlines) return;
-    this.outlines.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
+    this.outlines.setAttribute("viewBox", `${view.x - 0.5} ${view.y - 0.5} ${view.w} ${view.h}`);      // points count from the middle of the first pixel
     this.outlines.toggleAttribute("hidden", !all && !hits.size);
     for (const shape of this.outlines.children) {
       const hit = hits.has(shape.dataset.region);
@@ -144,7 +144,7 @@ export class Pane extends Picture {
     const stack = pane.stack ? meta.stacks[pane.stack] : null, table = pane.table ? unhex(tables[pane.table]) : null, note = h("span", { class: "m-note" });
     const name = clip === 2 ? `${pane.name} 2` : pane.name;
     super(meta, h("canvas", { "data-pane": pane.name, "data-clip": clip === 2 ? 2 : null, role: "img", "aria-label": `${name} pane` }),
-      [h("b", {}, name), note, h("span", { class: "m-legend" }, ...legendOf(pane, stack, table))], clip === 2 ? null : regions);
+      [h("span", { class: "m-name" }, h("b", {}, name), note), h("span", { class: "m-legend" }, ...legendOf(pane, stack, table))], clip === 2 ? null : regions);
     Object.assign(this, { pane, name, stack, table, note, clip, backdrop, painted: null });
     if (stack) {
       this.small = h("canvas", { width: meta.grid.w, height: meta.grid.h });
@@ -210,6 +210,16 @@ export class Wipe extends Picture {
     this.stage.append(...this.tags, this.divider);
     Object.assign(this, { panes, left, right, share: 0.5, on: false });
     this.choose(0, Math.min(1, panes.length - 1));
+  }
+  // `act`: slide(share) for the divider, chosen() for another pane, done() where the choice was the pointer's
+  listen(on, act) {
+    const { divider } = this, slide = e => { const box = this.stage.getBoundingClientRect(); act.slide((e.clientX - box.left) / box.width); };
+    on(divider, "pointerdown", e => { if (e.button) return; e.preventDefault(); divider.setPointerCapture(e.pointerId); divider.focus({ preventScroll: true }); slide(e); });
+    on(divider, "pointermove", e => { if (divider.hasPointerCapture(e.pointerId)) slide(e); });
+    for (const select of [this.left, this.right]) {
+      on(select, "pointerdown", () => { this.pointed = true; }); on(select, "keydown", () => { this.pointed = false; });
+      on(select, "change", () => { this.named(); act.chosen(); if (this.pointed) act.done(); });
+    }
   }
   get shown() { return [this.panes[Number(this.left.value)], this.panes[Number(this.right.value)]]; }
   choose(left, right) { this.left.value = left; this.right.value = right; this.named(); }

@@ -50,7 +50,7 @@ export class Player {
   toggle() { this.playing ? this.pause() : this.start(); }
 
   anchor(now) { this.since = now; this.from = this.times[this.host.wanted]; }
-  measure(now) { this.measured = now; this.drawn = 0; this.lost = 0; }
+  measure(now) { this.measured = now; this.drawn = 0; this.due = 0; this.lost = 0; }
 
   tick(now) {
     if (!this.playing) return;
@@ -76,14 +76,15 @@ export class Player {
     if (host.wanted === range.last && time >= end) return this.turn(now, time - end, range);
     if (host.wanted < range.first || host.wanted > range.last) { host.go(range.first); return this.anchor(now); }
     if (i <= host.wanted) return;
-    host.go(i); this.drawn++;
+    this.due += i - host.wanted; this.drawn++;
+    host.go(i);
     if ((time - times[i]) / this.speed > LATE) this.wait(now);
   }
 
   // Back to the start, and no beat lost: what the last frame overstayed is taken off the first.
   turn(now, over, range) {
     if (this.loop === "off") return this.pause();
-    if (range.first !== range.last) { this.host.go(range.first); this.drawn++; }
+    if (range.first !== range.last) { this.host.go(range.first); this.due++; this.drawn++; }
     this.anchor(now); this.since -= Math.min(over / this.speed, this.refresh);
   }
 
@@ -94,8 +95,8 @@ export class Player {
   }
 
   tell(now, range, end) {
-    const wall = now - this.measured, length = (end - this.times[range.first]) / (range.last - range.first + 1);
-    this.host.rateChanged(rateText(1000 * this.drawn / wall, 1000 * this.speed / length, clamp(1 - this.lost / wall, 0, 1), this.speed));
+    const wall = now - this.measured, rate = 1000 * this.speed * (range.last - range.first + 1) / (end - this.times[range.first]);
+    this.host.rateChanged(rateText(rate * this.drawn / (this.due || 1), this.due ? rate : 0, clamp(1 - this.lost / wall, 0, 1), this.speed));
     this.measure(now);
   }
 

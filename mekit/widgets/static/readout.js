@@ -20,7 +20,7 @@ export const partText = (stack, data, grid, spot, channel) => {
 const NONE = "\u2013";
 
 export class Readout {
-  // `meta`: of one clip; `name`: "" or what stands before the second clip's lines
+  // `meta`: of one clip; `name`: "" or what stands before the second clip's lines; `more`: regions, notes, and what else the first line holds (`beside`)
   constructor(meta, name, more) {
     Object.assign(this, { meta, name });
     this.when = h("output", { class: "m-when", "aria-live": "off" });
@@ -33,7 +33,8 @@ export class Readout {
     this.values = h("output", { class: "m-values", "aria-live": "off" }, this.where.node, ...this.parts.map(p => p.node), this.region?.node);
     const notes = (more.notes ?? []).filter(Boolean).join("; ");
     if (notes && (this.parts.length || this.region)) this.values.append(h("span", { class: "m-note" }, notes));
-    this.node = h("div", { class: "m-read" }, h("div", { class: "m-place" }, this.when, this.off), this.values);
+    this.node = h("div", { class: "m-read" }, h("div", { class: "m-place" }, this.when, this.off, ...(more.beside ?? [])), this.values);
+    this.read(null, null, []);
   }
 
   place(i, onset, off = "") { write(this.when, this.name + placeText(this.meta, i, onset)); write(this.off, off); }

@@ -55,7 +55,7 @@ export class Scrubber {
     this.rail = new Track(this); this.track = this.rail.node;
     this.controls = new Controls(stage.panes, { regions: stage.regions.some(r => r.polygon.length), two: !!stage.wipe });
     this.status = this.controls.status;
-    this.readout = new Readout(meta, "", { regions: stage.regions, notes: [Object.keys(meta.stacks).length ? meta.precision : "", stage.regions.length && meta.regions_how ? `AU regions ${meta.regions_how}, on ${meta.regions_frame === null ? "a frame that is not here" : `frame ${meta.regions_frame}`}` : ""] });
+    this.readout = new Readout(meta, "", { regions: stage.regions, beside: [this.controls.rate, this.status], notes: [Object.keys(meta.stacks).length ? meta.precision : "", stage.regions.length && meta.regions_how ? `AU regions ${meta.regions_how}, on ${meta.regions_frame === null ? "a frame that is not here" : `frame ${meta.regions_frame}`}` : ""] });
     this.readout2 = compare ? new Readout(compare, "clip 2: ", {}) : null;
     this.help = h("dl", { class: "m-help", hidden: "" }, ...KEYS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
     this.lost = h("p", { class: "m-banner", role: "alert", "data-role": "lost", hidden: "" });
@@ -75,23 +75,17 @@ export class Scrubber {
     keepKeys(this.root, this.stop.signal, e => !e.target.closest("input, textarea") && actOf(e) !== null);
     whenGone(this.model, this.stop.signal, () => this.alone());
     if (typeof this.model.send === "function" && !isLive(this.model, this.root)) this.alone();
-    on(this.root, "click", e => { const b = e.target.closest("button[data-act]"); if (b && this.root.contains(b)) { this.act(b.dataset.act, e); this.settleSoon(); } });
+    on(this.root, "click", e => this.clicked(e));
     on(this.root, "pointerenter", () => this.warm()); on(this.root, "focusin", () => this.warm());
     on(document, "fullscreenchange", () => { const full = document.fullscreenElement === this.root; this.root.classList.toggle("m-full", full); this.controls.showTool("full", full); this.fit(); });
     this.rail.listen(on);
     this.hands = new Hands(this);
     for (const p of this.stage.pictures) this.hands.listen(p.canvas, on);
-    if (this.stage.wipe) this.listenWipe(this.stage.wipe, on);
+    this.stage.wipe?.listen(on, { slide: share => this.slide(share), chosen: () => { this.stage.choose(); this.fit(true); }, done: () => this.focus() });
     this.watch = new ResizeObserver(() => this.fit()); this.watch.observe(this.root);
     this.changes = { "change:frame": () => { if (this.model.get("frame") !== this.wanted) { this.player.pause(true); this.go(clamp(this.model.get("frame"), 0, this.n - 1)); } },
       "change:marks": () => { this.marks = this.model.get("marks") ?? {}; this.history.put(this.marks); this.showMarks(); } };
     for (const [event, act] of Object.entries(this.changes)) this.model.on(event, act);
-  }
-  listenWipe(wipe, on) {
-    const slide = e => { const box = wipe.stage.getBoundingClientRect(); this.slide((e.clientX - box.left) / box.width); };
-    on(wipe.divider, "pointerdown", e => { if (e.button) return; e.preventDefault(); wipe.divider.setPointerCapture(e.pointerId); wipe.divider.focus({ preventScroll: true }); slide(e); });
-    on(wipe.divider, "pointermove", e => { if (wipe.divider.hasPointerCapture(e.pointerId)) slide(e); });
-    for (const select of [wipe.left, wipe.right]) on(select, "change", () => { wipe.named(); this.stage.choose(); this.fit(true); });
   }
   slide(share) { this.stage.wipe.place(share); this.stage.wipe.draw(); this.showSpot(); }
 
@@ -162,7 +156,12 @@ export class Scrubber {
     clearTimeout(this.timers.get(name));
     this.timers.set(name, setTimeout(() => { this.timers.delete(name); act(); }, wait));
   }
+  // A mark goes on a frame that has been seen: while playing, or where a frame cannot be shown, the one on the screen.
   mark(name, clear) {
+    if (!clear && this.shown !== this.wanted) {
+      if (this.waiting) return this.say(`frame ${this.wanted} is not here yet: ${name} not set`, true);
+      if (this.shown !== null && (this.player.playing || this.failed === this.wanted)) this.go(this.shown);
+    }
     const { marks, problem } = setMark(this.marks, name, clear ? null : this.wanted);
     if (problem) return this.say(problem);
     this.history.put(marks); this.remark(marks);
@@ -181,6 +180,13 @@ export class Scrubber {
   }
 
   // ---- keys and buttons are names of the same acts
+  // After a click the keyboard is the scrubber's again, so that space plays; who presses a button by keyboard stays on it.
+  clicked(e) {
+    const button = e.target.closest("button[data-act]");
+    if (!button) return;
+    this.act(button.dataset.act, e); this.settleSoon();
+    if (e.detail && button.contains(document.activeElement)) this.focus();
+  }
   key(e) {
     if (this.hooks.key?.(e)) { e.preventDefault(); e.stopPropagation(); return; }
     const button = e.target.closest("button");
@@ -255,7 +261,10 @@ export class Scrubber {
   fit(force) {
     const full = this.root.classList.contains("m-full"), { node } = this.stage, last = (this.readout2 ?? this.readout).node;
     const others = full ? last.getBoundingClientRect().bottom - this.root.getBoundingClientRect().top + this.root.scrollTop - node.offsetHeight + 12 : 0;
-    const changed = this.stage.fit(node.clientWidth || 640, full ? Math.max(160, innerHeight - others) : null, Math.max(1, Math.round(devicePixelRatio)));
+    const within = room => this.stage.fit(node.clientWidth || 640, room, Math.max(1, Math.round(devicePixelRatio))), room = full ? Math.max(160, innerHeight - others) : null;
+    let changed = within(room);
+    const over = full ? this.root.scrollHeight - this.root.clientHeight : 0;       // captions that have wrapped
+    if (over > 0) changed = within(Math.max(160, room - over - 4)) || changed;
     this.chart.showMarks(this.marks); this.controls.showPanes(this.stage.hidden);
     if (changed || force) { this.stage.outline(this.view); this.redraw(); }
   }

@@ -55,7 +55,7 @@ export class Stage {
   // A spot of the first clip in the pixels of another: the same share of its frame.
   spotIn(spot, meta) { return spot && meta !== this.meta ? { x: spot.x * meta.w / this.meta.w, y: spot.y * meta.h / this.meta.h } : spot; }
   point(spot, view, now) {
-    this.found = spot && this.regions.length ? regionsAt(this.regions, spot.x, spot.y) : [];
+    this.found = spot && this.regions.length ? regionsAt(this.regions, Math.floor(spot.x), Math.floor(spot.y)) : [];      // of the pixel, as masks in Python
     for (const p of this.pictures) p.point(this.spotIn(spot, p.meta), view.of(p.meta));
     this.look(spot, view, now);
     const changed = this.found.length !== this.hits.size || this.found.some(r => !this.hits.has(r.name));

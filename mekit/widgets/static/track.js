@@ -1,12 +1,13 @@
 // The line to drag on: linear in frames, a slider to a screen reader, and the wheel goes a frame a notch.
 
 import { frameAt, notches, shareOf } from "./draw.js";
+import { isNear } from "./geometry.js";
 import { h } from "./panes.js";
 
 export class Track {
   // `host`: n, go(i), step(d), settle(), settleSoon(), player, chart
   constructor(host) {
-    Object.assign(this, { host, n: host.n, rolled: 0 });
+    Object.assign(this, { host, n: host.n, rolled: 0, scrolled: null });
     this.span = h("i", { class: "m-span", hidden: "" }); this.thumb = h("i", { class: "m-thumb" });
     this.node = h("div", { "data-role": "track", role: "slider", tabindex: "0", "aria-label": "Frame", "aria-valuemin": 0, "aria-valuemax": this.n - 1 }, h("i", { class: "m-rail" }), this.span, this.thumb);
   }
@@ -21,11 +22,14 @@ export class Track {
       for (const end of ["pointerup", "pointercancel"]) on(bar, end, () => host.settle());
       on(bar, "wheel", e => this.roll(e), { passive: false });
     }
+    on(window, "wheel", e => { if (!this.node.contains(e.target) && !box.contains(e.target)) this.scrolled = e; }, { capture: true, passive: true });
     on(box, "pointermove", e => { if (e.pointerType === "mouse") { const at = box.getBoundingClientRect(); host.chart.point(e.clientX - at.left, at.width); } });
     on(box, "pointerleave", () => host.chart.point(null));
   }
+  // A wheel that has scrolled the page until we came under it goes on scrolling, until the pointer is moved.
   roll(e) {
-    if (e.ctrlKey || e.metaKey) return;
+    if (e.ctrlKey || e.metaKey || (this.scrolled && isNear(this.scrolled, e, 12))) return;
+    this.scrolled = null;
     e.preventDefault();
     const { left, frames } = notches(this.rolled, e);
     this.rolled = left;
