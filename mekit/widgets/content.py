@@ -4,22 +4,23 @@
 
 # %% auto #0
 __all__ = ['CHUNK', 'CHUNKS_ABOVE', 'MOST_PIXELS', 'SAMPLE', 'Content', 'Piece', 'check_quality', 'encode_frame', 'values_at',
-           'piece_of', 'pieces_of', 'sample_of', 'stacks_of', 'on_one_scale', 'source_of', 'prepare', 'with_second']
+           'piece_of', 'pieces_of', 'said', 'sample_of', 'made_of', 'stacks_of', 'on_one_scale', 'source_of', 'prepare',
+           'with_second']
 
-# %% ../../nbs/80c_widgets.content.ipynb #64d4a5ec
+# %% ../../nbs/80c_widgets.content.ipynb #0befbd74
 import uuid
 import zlib
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core import choose, need
+from ..core import choose, need, warn
 from ..data.clip import Clip, read_clip
 from ..viz.frames import encode_jpeg, encode_png
-from .layers import Curve, Layer, Places, curve_kinds, curves_of, find_places, flow_fields, layers_of
+from .layers import Curve, Fields, Layer, Places, curve_kinds, curves_of, find_places, flow_fields, layers_of
 from .stacks import KINDS, PANES, Stack, check_panes, each, quantise
 
-# %% ../../nbs/80c_widgets.content.ipynb #ad842577
+# %% ../../nbs/80c_widgets.content.ipynb #944005de
 CHUNK, CHUNKS_ABOVE = 24, 600       # frames in a chunk; frames that are sent whole
 MOST_PIXELS = 4e8                   # of all pictures together, sent whole
 SAMPLE = 24                         # frames that the colour limits of a long clip are found on
@@ -36,7 +37,10 @@ class Content:
     curves: list[Curve]
     places: Places
     pictures: dict[str, list] | None    # encoded, where the clip is sent whole
+    moved: Fields | None = None         # the displacements that flow, strain and the magnified track are made from
     gain: float | None = None           # of the magnified track
+    limits: dict = field(default_factory=dict)      # of the colours, as the user wants them
+    wrong: dict = field(default_factory=dict)       # frame -> why it has no picture, where the clip is sent whole
     attribution: object = None
     compare: object = None              # Content of the second clip
     sync: str = "ms"
@@ -49,7 +53,7 @@ class Content:
     @property
     def shown(self) -> list[str]: return list(dict.fromkeys(PANES[p][0] for p in self.panes if PANES[p][0]))    # kinds of value that panes need
 
-# %% ../../nbs/80c_widgets.content.ipynb #f7965120
+# %% ../../nbs/80c_widgets.content.ipynb #c816154e
 @dataclass(frozen=True)
 class Piece:
     "What the page gets of one frame"
@@ -85,12 +89,16 @@ def piece_of(content: Content, i: int) -> Piece:
 
 def pieces_of(content: Content, frames: range) -> list[Piece]:
     "Several frames, in threads; one that fails says why and ends nothing"
+    def nothing(why): return Piece({name: b"" for name in content.tracks}, {}, (None,) * len(content.curves), why)
     def one(i):
+        if i in content.wrong: return nothing(content.wrong[i])
         try: return piece_of(content, i)
-        except Exception as problem: return Piece({name: b"" for name in content.tracks}, {}, (None,) * len(content.curves), f"{problem}" or type(problem).__name__)
+        except Exception as problem: return nothing(said(problem))
     return each(one, frames)
 
-# %% ../../nbs/80c_widgets.content.ipynb #f1adac9e
+def said(problem: Exception) -> str: return str(problem) or type(problem).__name__
+
+# %% ../../nbs/80c_widgets.content.ipynb #dd82d253
 def sample_of(clip: Clip, layers: dict) -> tuple[int, ...]:
     "Frames spread evenly over those that have values, and the marked ones"
     marks = {m for m in (clip.label.onset, clip.label.apex, clip.label.offset) if m is not None}
@@ -98,35 +106,39 @@ def sample_of(clip: Clip, layers: dict) -> tuple[int, ...]:
     known = {tuple(sorted(layer.at)) for layer in layers.values()}
     return tuple(sorted(marks.union(*(spread(frames) for frames in known))))
 
-def _grids(layers: dict, frames, strict: bool) -> list[dict | Exception]:
-    "Values of frames; what fails is raised, or given instead"
+def made_of(layers: dict, tracks: dict, frames, quality, whole: bool) -> tuple[dict, dict]:
+    "Frame -> its values and its encoded pictures; and frame -> the exception where it has none"
     def one(i):
-        try: return {kind: layer.grid(i) for kind, layer in layers.items() if i in layer.at}
+        try: pictures = {name: encode_frame(clip, i, quality) for name, clip in tracks.items()}
+        except Exception as problem: return problem
+        try: return {kind: layer.grid(i) for kind, layer in layers.items() if i in layer.at}, pictures
         except Exception as problem:
-            if strict: raise
+            if whole: raise
             return problem
-    return each(one, frames)
+    found = dict(zip(frames, each(one, frames)))
+    wrong = {i: f for i, f in found.items() if isinstance(f, Exception)}
+    if wrong and len(wrong) == len(found): raise next(iter(wrong.values()))
+    return {i: f for i, f in found.items() if i not in wrong}, wrong
 
-def stacks_of(layers: dict, frames, limits: dict, strict: bool) -> dict[str, Stack]:
+def stacks_of(layers: dict, made: dict, wrong: dict, limits: dict, places: Places) -> dict[str, Stack]:
     "Values of frames as whole numbers"
-    found = _grids(layers, frames, strict)
-    made, failed = {}, next((f for f in found if isinstance(f, Exception)), None)
+    stacks = {}
     for kind, layer in layers.items():
-        here = [(i, f[kind]) for i, f in zip(frames, found) if isinstance(f, dict) and kind in f]
-        if not here: raise failed
-        pairs = np.array([layer.pairs[layer.at[i]] for i, _ in here])
-        made[kind] = quantise(kind, np.stack([grid for _, grid in here]), pairs, limit=limits.get(kind))
-    return made
+        grids = {i: values[kind] for i, (values, _) in made.items() if kind in values}
+        if not grids: raise next(iter(wrong.values()))
+        pairs = np.array([layer.pairs[layer.at[i]] for i in grids])
+        stacks[kind] = quantise(kind, np.stack(list(grids.values())), pairs, limit=limits.get(kind), inside=places.inside)
+    return stacks
 
-# %% ../../nbs/80c_widgets.content.ipynb #a778f56b
+# %% ../../nbs/80c_widgets.content.ipynb #12a34363
 def on_one_scale(all_stacks: list[dict], limits: dict) -> list[dict]:
-    "Flow and truth, and the kinds that two clips share, with the larger of their limits"
+    "Flow and truth, and the kinds that two clips share, with the larger of their own limits"
     def limit(kind):
         group = ("flow", "truth") if kind in ("flow", "truth") else (kind,)
-        return limits.get(kind, max(s[k].limit for s in all_stacks for k in group if k in s))
+        return limits.get(kind, max(s[k].own for s in all_stacks for k in group if k in s))
     return [{kind: replace(stack, limit=limit(kind)) for kind, stack in stacks.items()} for stacks in all_stacks]
 
-# %% ../../nbs/80c_widgets.content.ipynb #bae10795
+# %% ../../nbs/80c_widgets.content.ipynb #2b183186
 def source_of(data, attribution=None) -> tuple:
     "The clip and the attribution in what was given"
     if hasattr(data, "maps"):
@@ -135,58 +147,63 @@ def source_of(data, attribution=None) -> tuple:
         return data.clip, data
     return (data if isinstance(data, Clip) else read_clip(data)), attribution
 
-def _magnified(clip: Clip, magnified, flow) -> tuple[Clip, float | None]:
+def _magnified(clip: Clip, magnified, moved: Fields) -> tuple[Clip, float | None]:
     "The magnified track, and its gain where that is known"
     if isinstance(magnified, Clip):
         need(len(magnified) == len(clip) and magnified.shape == clip.shape, "scrub magnified",
              expected=f"a clip of {len(clip)} frames of {clip.shape}", received=f"{len(magnified)} of {magnified.shape}")
         return magnified, None
     from mekit.motion.magnify import magnify
-    field, pairs = flow_fields(clip, flow)
-    if len(pairs) < len(clip) or len(set(pairs[:, 0].tolist())) > 1: field, pairs = flow_fields(clip, None)      # a pair or two cannot magnify a clip
+    if len(moved.pairs) < len(clip) or len(set(moved.pairs[:, 0].tolist())) > 1: moved = flow_fields(clip)      # a pair or two cannot magnify a clip
     factor = 8. if magnified is None else magnified
-    return magnify(clip, factor, flow=_Fields(field, pairs, clip.shape)), float(factor)
-
-class _Fields:
-    "Displacements that are computed when they are asked for, in the shape of a Flow"
-    def __init__(self, field, pairs, shape): self.uv, self.pairs, self.field, self.shape = self, pairs, field, (len(pairs), 2, *shape)
-    def __getitem__(self, k: int) -> np.ndarray: return self.field(k)
+    return magnify(clip, factor, flow=moved), float(factor)
 
 def _whole(clip: Clip, tracks: int, quality) -> bool:
     size = len(clip) * clip.shape[0] * clip.shape[1] * tracks * (4 if quality == "lossless" else 1)
     return len(clip) <= CHUNKS_ABOVE and size <= MOST_PIXELS
 
-# %% ../../nbs/80c_widgets.content.ipynb #c63c745e
-def _tracks(clip, panes, magnified, flow, like, quality, whole) -> tuple[dict, dict | None, float | None]:
-    "Clips whose pictures are shown, those pictures, and the gain"
-    tracks, gain = {"frame": clip}, None
-    old = like if like is not None and like.clip.frames is clip.frames and like.quality == quality else None
-    if "magnified" in panes:
-        kept = old and "magnified" in old.tracks and magnified in (None, old.gain, old.tracks["magnified"]) and like.clip.label.onset == clip.label.onset
-        if kept: tracks["magnified"], gain = old.tracks["magnified"], old.gain
-        else: tracks["magnified"], gain = _magnified(clip, magnified, flow)
-    if not whole: return tracks, None, gain
-    held = lambda name: old is not None and old.pictures and name in old.pictures and old.tracks[name].frames is tracks[name].frames
-    return tracks, {name: old.pictures[name] if held(name) else each(lambda i: encode_frame(c, i, quality), range(len(c))) for name, c in tracks.items()}, gain
+def _same(a, b) -> bool:
+    "Layers or fields that are made from the same thing"
+    return a is not None and b is not None and a.source is b.source and np.array_equal(a.pairs, b.pairs)
 
-def _stacks(clip, layers, limits, like, whole) -> tuple[dict, tuple]:
-    "Values of all frames, or of a sample; what is known already is kept"
-    if not layers: return {}, ()
-    kept = {}
-    if whole and like is not None and not like.chunked and like.compare is None and "truth" not in like.stacks and like.clip.frames is clip.frames:
-        def same(kind):
-            a, b = layers[kind], like.layers.get(kind)
-            return b is not None and a.source is not None and b.source is a.source and np.array_equal(a.pairs, b.pairs)
-        kept = {kind: like.stacks[kind] for kind in layers if kind not in limits and same(kind)}
-    frames = range(len(clip)) if whole else sample_of(clip, layers)
-    made = stacks_of({kind: layer for kind, layer in layers.items() if kind not in kept}, frames, limits, whole)
-    return {kind: kept.get(kind) or made[kind] for kind in layers}, () if whole else frames
+# %% ../../nbs/80c_widgets.content.ipynb #e2f413d2
+def _tracks(clip: Clip, panes, magnified, moved: Fields, like: Content | None) -> tuple[dict, float | None]:
+    "Clips whose pictures are shown, and the gain"
+    if "magnified" not in panes: return {"frame": clip}, None
+    old = like and like.tracks.get("magnified")
+    if old and (magnified is old or (magnified in (None, like.gain) and (like.gain is None or _same(moved, like.moved)))): return {"frame": clip, "magnified": old}, like.gain
+    track, gain = _magnified(clip, magnified, moved)
+    return {"frame": clip, "magnified": track}, gain
 
-# %% ../../nbs/80c_widgets.content.ipynb #97c879ef
-def _checked(panes, attribution, limits: dict) -> tuple:
+def _kept(tracks: dict, layers: dict, quality, limits: dict, places: Places, like: Content | None) -> tuple[dict, dict]:
+    "Pictures and values that were made of the same things before"
+    if like is None or like.chunked: return {}, {}
+    pictures = {name: like.pictures[name] for name, c in tracks.items() if like.quality == quality and name in like.pictures and like.tracks[name].frames is c.frames}
+    fits = lambda kind: limits.get(kind) == like.limits.get(kind) and (places is like.places or not KINDS[kind].of_skin)
+    return pictures, {kind: like.stacks[kind] for kind, layer in layers.items() if _same(layer, like.layers.get(kind)) and fits(kind)}
+
+def _filled(clip: Clip, layers, tracks, quality, limits, places, like, whole) -> dict:
+    "Fields of the content: values of all frames, with pictures, or of a sample; what is known already is kept"
+    pictures, stacks = _kept(tracks, layers, quality, limits, places, like) if whole else ({}, {})
+    wrong, new = dict(like.wrong) if "frame" in pictures else {}, {kind: layer for kind, layer in layers.items() if kind not in stacks}
+    frames = [i for i in range(len(clip)) if i not in wrong] if whole else sample_of(clip, layers) if layers else ()
+    made, failed = made_of(new, {name: c for name, c in tracks.items() if whole and name not in pictures}, frames, quality, whole)
+    stacks = stacks | stacks_of(new, made, failed, limits, places)
+    stacks = on_one_scale([{kind: stacks[kind] for kind in layers}], limits)[0]
+    if not whole: return dict(stacks=stacks, pictures=None, sample=frames)
+    if failed: warn(f"scrub: {len(failed)} frames cannot be read and are left out: {'; '.join(f'{i} ({said(why)})' for i, why in list(failed.items())[:4])}")
+    fresh = lambda name: [made[i][1][name] if i in made else b"" for i in range(len(clip))]
+    return dict(stacks=stacks, pictures={name: pictures.get(name) or fresh(name) for name in tracks}, wrong=wrong | {i: said(why) for i, why in failed.items()})
+
+# %% ../../nbs/80c_widgets.content.ipynb #bed10a94
+def _checked(panes, attribution, limits: dict | None) -> tuple[tuple[str, ...], dict]:
     if panes is None: panes = ("frame", "flow", "attribution" if attribution is not None else "strain")
-    for name in limits: choose(name, KINDS, where="scrub limits", what="kind of value")
-    return check_panes(panes)
+    need(limits is None or isinstance(limits, dict), "scrub", expected="limits= a table such as {'flow': 2.0}", received=repr(limits))
+    for name, limit in (limits or {}).items():
+        choose(name, KINDS, where="scrub limits", what="kind of value")
+        number = isinstance(limit, (int, float, np.number)) and not isinstance(limit, bool)
+        need(number and 0 < limit < np.inf, f"scrub {name}", expected="a colour limit above zero", received=repr(limit))
+    return check_panes(panes), {name: float(limit) for name, limit in (limits or {}).items()}
 
 def prepare(data,                       # Clip, Attribution or array (t h w [3])
             panes=None,                 # names of PANES, in the order shown
@@ -202,22 +219,28 @@ def prepare(data,                       # Clip, Attribution or array (t h w [3])
            ) -> Content:
     "Make ready what the scrubber shows"
     check_quality(quality)
-    (clip, attribution), limits = source_of(data, attribution), limits or {}
-    panes = _checked(panes, attribution, limits)
-    shown = [PANES[p][0] for p in panes if PANES[p][0]]
-    layers = layers_of(clip, list(dict.fromkeys([*shown, *curve_kinds(curves, shown)])), flow=flow, attribution=attribution)
-    whole = _whole(clip, 1 + ("magnified" in panes), quality)
-    places = like.places if like is not None and regions is None and like.clip.frames is clip.frames and like.clip.label.onset == clip.label.onset else find_places(clip, regions)
-    stacks, sample = _stacks(clip, layers, limits, like, whole)
-    tracks, pictures, gain = _tracks(clip, panes, magnified, flow, like, quality, whole)
-    return Content(clip, panes, quality, tracks, layers, on_one_scale([stacks], limits)[0], curves_of(stacks, places, clip.label.aus, curves), places, pictures, gain, attribution, sample=sample)
+    clip, attribution = source_of(data, attribution)
+    panes, limits = _checked(panes, attribution, limits)
+    if like is not None and like.clip.frames is not clip.frames: like = None
+    shown, moved = [PANES[p][0] for p in panes if PANES[p][0]], flow_fields(clip, flow)
+    layers = layers_of(clip, list(dict.fromkeys([*shown, *curve_kinds(curves, shown)])), flow=moved, attribution=attribution)
+    places = like.places if like is not None and regions is None and like.clip.label.onset == clip.label.onset else find_places(clip, regions)
+    tracks, gain = _tracks(clip, panes, magnified, moved, like)
+    filled = _filled(clip, layers, tracks, quality, limits, places, like, _whole(clip, len(tracks), quality))
+    return Content(clip, panes, quality, tracks, layers, curves=curves_of(layers, places, clip.label.aus, curves), places=places, moved=moved, gain=gain, limits=limits, attribution=attribution, **filled)
 
-# %% ../../nbs/80c_widgets.content.ipynb #bba0e148
-def with_second(content: Content, data, *, sync: str = "ms", limits: dict | None = None) -> Content:
-    "The content with a second clip beside it, in step by time or by marks"
+# %% ../../nbs/80c_widgets.content.ipynb #4a0301cf
+def with_second(content: Content,
+                data,                       # Clip or array
+                *,
+                sync: str = "ms",           # or mark
+                like: Content | None = None,# the second clip that was shown before
+               ) -> Content:
+    "The content with a second clip beside it, in step by time or by marks, on one scale"
     choose(sync, ("ms", "mark"), where="scrub", what="sync")
     clip, _ = source_of(data)
     panes = [p for p in content.panes if p != "attribution" and (p != "truth" or clip.truth is not None)] or ["frame"]
-    second = prepare(clip, panes, quality=content.quality, magnified=content.gain if "magnified" in panes else None, limits=limits, curves=(), regions=False)
-    stacks = on_one_scale([content.stacks, second.stacks], limits or {})
+    second = prepare(clip, panes, quality=content.quality, magnified=content.gain if "magnified" in panes else None, limits=content.limits, curves=(),
+                     regions=None if content.places.found is not None else False, like=like)
+    stacks = on_one_scale([content.stacks, second.stacks], content.limits)
     return replace(content, stacks=stacks[0], compare=replace(second, stacks=stacks[1]), sync=sync)

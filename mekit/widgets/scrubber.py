@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['still', 'ClipWidget', 'Scrubber', 'scrub']
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #b8fd329f
+# %% ../../nbs/81_widgets.scrubber.ipynb #532572ff
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ from ..data.clip import Clip
 from ..labels import check_marks, check_terms
 from .base import MekitWidget, bundle, fragment, own_traits, whole_page
 from .content import Content, prepare, values_at, with_second
-from .packing import HEAVY_MB, Desk, check_range, excerpt, pack
+from .packing import HEAVY_MB, Desk, around, check_range, excerpt, pack
 from .stacks import KINDS, PANES, colour_tables
 
 # %% ../../nbs/81_widgets.scrubber.ipynb #3d913eae
@@ -103,7 +103,7 @@ class ClipWidget(MekitWidget):
         check_marks(len(self.content.clip), marks.get("onset"), marks.get("apex"), marks.get("offset"), "marks")
         return marks
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #9b949e3c
+# %% ../../nbs/81_widgets.scrubber.ipynb #1a45513f
 class _Writing(ClipWidget):
     "What can be taken away from a scrubber"
     @property
@@ -121,9 +121,12 @@ class _Writing(ClipWidget):
         for content in filter(None, (self.content, self.content.compare)): check_terms(content.clip.label, what)
 
     def page(self, *, start: int | None = None, stop: int | None = None) -> str:
-        "Frames start to stop - 1 (all of at most 2,000) as HTML that needs neither kernel nor network"
+        "Frames start to stop - 1 (all of at most 2,000, or 200 around the present one) as HTML that needs neither kernel nor network"
         self.allow_writing("Scrubber.page")
-        frames, (state, buffers) = check_range(self.content, start, stop), own_traits(self)
+        return self._part(around(self.content, self.frame) if start is None and stop is None else check_range(self.content, start, stop))
+
+    def _part(self, frames: range) -> str:
+        state, buffers = own_traits(self)
         second = self.content.compare
         if self.content.chunked or (second and second.chunked) or len(frames) < len(self.content.clip):
             traits = excerpt(self.content, frames, self.marks) | dict(frame=min(max(self.frame - frames.start, 0), len(frames) - 1))
@@ -134,28 +137,31 @@ class _Writing(ClipWidget):
 
     def to_html(self, path, *, start: int | None = None, stop: int | None = None, title: str | None = None) -> Path:
         "Write a page that works without kernel and network"
-        page = whole_page(self.page(start=start, stop=stop), title or self.title)
+        self.allow_writing("Scrubber.to_html")
+        page = whole_page(self._part(check_range(self.content, start, stop)), title or self.title)
         with atomic_path(path) as temp: temp.write_text(page, encoding="utf-8")
         return Path(path)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #27a2e7ac
+# %% ../../nbs/81_widgets.scrubber.ipynb #863e1f0e
 class Scrubber(_Writing):
     "A clip to seek, play and mark, frame by frame"
     def show(self, data, panes=None, *, flow=None, attribution=None, magnified=None, curves=None, compare=None, limits: dict | None = None) -> None:
-        "Replace what is shown; the place and, on the same frames, the marks stay"
-        old = self.content
-        new = prepare(data, panes, flow=flow, attribution=attribution, magnified=magnified, curves=curves, quality=old.quality, limits=limits, like=old)
-        self.put(new if compare is None else with_second(new, compare, sync=old.sync, limits=limits))
+        "Replace what is shown; the place, the second clip, the limits and, on the same frames, the marks stay"
+        old, second = self.content, self.content.compare
+        new = prepare(data, panes, flow=flow, attribution=attribution, magnified=magnified, curves=curves, quality=old.quality, limits=old.limits if limits is None else limits, like=old)
+        if compare is None and second is not None: compare = second.clip
+        self.put(new if compare is None or compare is False else with_second(new, compare, sync=old.sync, like=second))
 
     def put(self, content: Content) -> None:
         "Show this content"
         old, self.content = self.content, content
+        self.desk.forget()
         with self.hold_sync():
             if content.clip.frames is not old.clip.frames: self.marks = {m: v for m in ("onset", "apex", "offset") if (v := getattr(content.clip.label, m)) is not None}
             for name, value in pack(content).items(): setattr(self, name, value)
             self.frame = min(self.frame, len(content.clip) - 1)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #a4063560
+# %% ../../nbs/81_widgets.scrubber.ipynb #3d24fb63
 @verb
 def scrub(data,                         # Clip, Attribution or array (t h w [3])
           panes=None,                   # frame, magnified, flow, quiver, strain, difference, attribution, truth; default: frame, flow and strain or attribution
@@ -173,4 +179,4 @@ def scrub(data,                         # Clip, Attribution or array (t h w [3])
     "Look at a clip frame by frame, with its motion beside it, and mark it"
     content = prepare(data, panes, flow=flow, attribution=attribution, magnified=magnified, curves=curves, regions=regions, quality=quality, limits=limits)
     choose(sync, ("ms", "mark"), where="scrub", what="sync")
-    return Scrubber(content if compare is None else with_second(content, compare, sync=sync, limits=limits))
+    return Scrubber(content if compare is None else with_second(content, compare, sync=sync))

@@ -33,7 +33,7 @@ def grid_mean(field: np.ndarray,    # c h w
         return cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.stack([one(p) for p in field])
 
-# %% ../../nbs/80a_widgets.stacks.ipynb #fe865622
+# %% ../../nbs/80a_widgets.stacks.ipynb #04045b97
 @dataclass(frozen=True)
 class Kind:
     "How the values of a pane are stored and named"
@@ -43,23 +43,26 @@ class Kind:
     unit: str               # as shown
     factor: float = 1.      # from the unit of the values to the one shown
     signed: bool = False    # zero in the middle of the scale
-    digits: int = 2         # decimals in the readout
+    digits: int = 2         # decimals in the readout, where the quantum is fixed
     spatial: bool = False   # pixels, so also in %IOD
+    of_skin: bool = True    # the colour limit is that of the face
 
 KINDS = {"flow": Kind(0.02, 0.2, ("u", "v"), "px", spatial=True), "truth": Kind(0.02, 0.2, ("true u", "true v"), "px", spatial=True),
          "strain": Kind(1e-4, 2e-3, ("strain",), "%", factor=100), "difference": Kind(0.1, 4., ("difference",), "grey levels", signed=True, digits=1),
-         "attribution": Kind(0., 1e-12, ("attribution",), "", signed=True, digits=4)}
+         "attribution": Kind(0., 1e-12, ("attribution",), "", signed=True, of_skin=False)}
 
 def colour_limit(values: np.ndarray,    # n c h w
                  floor: float,
+                 inside: np.ndarray | None = None,  # rows columns, bool: cells that count; None, or none of them: all
                 ) -> float:
     "The size that one cell in a thousand exceeds, rounded up to two digits"
     size = np.hypot(values[:, 0], values[:, 1]) if values.shape[1] == 2 else np.abs(values[:, 0])
+    if inside is not None and inside.any(): size = size[:, inside]
     limit = max(float(np.quantile(size, 0.999)), floor)
     unit = 10. ** (np.floor(np.log10(limit)) - 1)
     return float(np.format_float_positional(np.ceil(limit / unit * (1 - 1e-9)) * unit, precision=3, fractional=False))
 
-# %% ../../nbs/80a_widgets.stacks.ipynb #b7ab546b
+# %% ../../nbs/80a_widgets.stacks.ipynb #a82f05ec
 @dataclass(frozen=True, eq=False)
 class Stack:
     "Quantised values of some frames of a clip"
@@ -68,6 +71,7 @@ class Stack:
     pairs: np.ndarray       # n 2: values[k] is shown at frame pairs[k, 1]
     quantum: float
     limit: float            # of the colours, same for all frames
+    own: float              # the limit of these values alone; what is set beside others takes a common one
 
     def real(self, k: int) -> np.ndarray: return self.values[k] * np.float32(self.quantum)
     def at(self, frame: int) -> int | None:
@@ -79,7 +83,7 @@ class Stack:
         "Values of a further frame as multiples of this stack's quantum"
         return np.clip(np.rint(grid / self.quantum), -32767, 32767).astype("<i2")
 
-# %% ../../nbs/80a_widgets.stacks.ipynb #5a4032a7
+# %% ../../nbs/80a_widgets.stacks.ipynb #f0b2ad0f
 def each(function, items) -> list:
     "function(item) of all items, in threads"
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool: return list(pool.map(function, items))
@@ -96,13 +100,13 @@ def quantise(kind: str,                     # key of KINDS
              pairs: np.ndarray,             # n 2
              *,
              limit: float | None = None,    # of the colours; None finds it
+             inside: np.ndarray | None = None,  # rows columns, bool: the cells to find it on
             ) -> Stack:
     "Whole numbers of values on the grid"
     k, bad = KINDS[kind], ~np.isfinite(coarse).all((1, 2, 3))
     need(not bad.any(), f"scrub {kind}", expected="finite values", received=f"NaN or infinity at frames {pairs[bad, 1][:5].tolist()}")
-    need(limit is None or limit > 0, f"scrub {kind}", expected="a colour limit above zero", received=limit)
-    limit = limit or colour_limit(coarse, k.floor)
-    empty = Stack(kind, np.empty(0), pairs, k.quantum or limit / 1000, limit)
+    limit = limit or colour_limit(coarse, k.floor, inside if k.of_skin else None)
+    empty = Stack(kind, np.empty(0), pairs, k.quantum or limit / 1000, limit, limit)
     return replace(empty, values=empty.rounded(coarse))
 
 def make_stack(kind: str,               # key of KINDS
@@ -116,7 +120,7 @@ def make_stack(kind: str,               # key of KINDS
     pairs = check_pairs(kind, pairs, n)
     return quantise(kind, np.stack(each(lambda i: grid_mean(np.asarray(field(i))), range(len(pairs)))), pairs, limit=limit)
 
-# %% ../../nbs/80a_widgets.stacks.ipynb #b37d0d47
+# %% ../../nbs/80a_widgets.stacks.ipynb #814f0322
 PANES = {"frame": (None, "plain", None), "magnified": (None, "plain", None), "flow": ("flow", "wheel", "wheel"), "quiver": ("flow", "arrows", None), "strain": ("strain", "scale", "strain"),
          "difference": ("difference", "scale", "signed"), "attribution": ("attribution", "scale", "signed"), "truth": ("truth", "wheel", "wheel")}
 
@@ -129,6 +133,7 @@ def colour_tables() -> dict[str, np.ndarray]:   # name -> 256 3 uint8
 
 def check_panes(panes, where: str = "scrub") -> tuple[str, ...]:
     "Names of panes that exist, each once"
+    need(np.iterable(panes), where, expected="the name of a pane, or several", received=repr(panes))
     panes = (panes,) if isinstance(panes, str) else tuple(panes)
     need(len(panes) > 0, where, expected=f"at least one pane among {', '.join(PANES)}", received="none")
     for p in panes: choose(p, PANES, where=where, what="pane")
