@@ -167,6 +167,15 @@ def test_recover_makes_the_changes_a_page_kept(open_):
         w.recover(json.dumps(lines[0] | {"event": EVENT | {"apex": 0}}))
 
 
+def test_what_a_page_kept_belongs_to_its_clip_whatever_the_queue_has_become(open_, clips):
+    key = open_().queue[2]["key"]
+    kept = json.dumps({"clip": 2, "key": key, "op": "add", "event": EVENT})
+    turned = open_("bob", index=dict(reversed(clips.items())))
+    assert [e.sample for e in turned.recover(kept)] == ["mmew/happiness/S2"] and turned.queue[0]["events"] == 1
+    with pytest.raises(MekitError, match="a change of a clip in this queue"):
+        open_("eva", index={"other": make(7), "more": make(8), "third": make(9)}).recover(kept)
+
+
 # ---- what the page may know
 
 SECRETS = ("happiness", "sub01", "mmew", "R4C", "S0", "S1", "S2")

@@ -6,14 +6,14 @@
 __all__ = ['MARKS', 'KINDS', 'COLUMNS', 'Event', 'Verdict', 'BadRow', 'Annotations', 'label_of', 'to_text', 'write_csv',
            'read_csv', 'coder_file', 'NotSaved', 'Store', 'verdict_swap', 'place']
 
-# %% ../../nbs/15_data.annotations.ipynb #5eb690b0
+# %% ../../nbs/15_data.annotations.ipynb #20034ca9
 import csv
 import glob
 import io
 import os
 import re
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral
@@ -274,24 +274,28 @@ def read_csv(path, *, ignore=()) -> Annotations:
     if unread: warn(f"{path}: {len(unread)} of {len(lines) - 1} rows could not be read and were set aside: {'; '.join(map(repr, unread[:5]))}" + ("; ..." if len(unread) > 5 else ""))
     return Annotations(tuple(rows), tuple(unread))
 
-# %% ../../nbs/15_data.annotations.ipynb #52360af7
+# %% ../../nbs/15_data.annotations.ipynb #3a7e755e
 @contextmanager
 def _locked(path: Path):
     "One writer at a time; the system lifts the lock when a process dies"
-    with open(path.with_name(f".{path.name}.lock"), "a+b") as file:
+    with ExitStack() as stack:
         try:
-            import fcntl
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except ImportError:
-            import msvcrt
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        except OSError: pass                    # a network drive that knows no locks
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _lock(stack.enter_context(open(path.with_name(f".{path.name}.lock"), "a+b")))
+        except OSError: pass                    # a network drive that knows no locks; or no disk, which writing will say
         yield
+
+def _lock(file) -> None:
+    try: import fcntl
+    except ImportError:
+        import msvcrt
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else: fcntl.flock(file, fcntl.LOCK_EX)
 
 def _stamp(path: Path):
     "What changes when a file does"
     try: s = path.stat()
-    except FileNotFoundError: return None
+    except OSError: return None         # no file, or a disk that has gone
     return s.st_mtime_ns, s.st_size, s.st_ino
 
 def coder_file(path,                # a .csv file, or a folder in which each coder has one
@@ -301,7 +305,7 @@ def coder_file(path,                # a .csv file, or a folder in which each cod
     need(isinstance(coder, str) and re.fullmatch(r"\w[\w.-]*", coder) is not None, "coder", expected="a short name of letters, digits, '-' and '_'", received=repr(coder))
     return Path(path) if Path(path).suffix.lower() == ".csv" else Path(path) / f"{coder}.csv"
 
-# %% ../../nbs/15_data.annotations.ipynb #22075c3e
+# %% ../../nbs/15_data.annotations.ipynb #42a8976e
 class NotSaved(MekitError):
     "The disk refused; the change is kept in memory"
 
@@ -309,7 +313,7 @@ class _Saved:
     "A table and its file, saved at every change"
     def __init__(self, path, coder: str, *, shared: bool = False):
         self.path, self.coder, self.shared, self.table, self.history, self.known, self.unsaved = coder_file(path, coder), coder, shared, Annotations(), [], None, False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)     # here a folder that cannot be is an error
         with _locked(self.path):
             for torso in self.path.parent.glob(f".{glob.escape(self.path.stem)}-????????{self.path.suffix}"): torso.unlink(missing_ok=True)
             self._refresh()
@@ -333,11 +337,11 @@ class _Saved:
             if table != self.table or self.unsaved or _stamp(self.path) is None:
                 self.table, self.unsaved = table, True      # kept in memory if the disk refuses
                 try: self.table.to_csv(self.path)
-                except OSError as error: raise NotSaved(f"{self.path}: not saved, {error.strerror or error}. Is it open in another program, or the disk full? It is kept, and tried again with the next change.") from error
+                except (OSError, MekitError) as error: raise NotSaved(f"{self.path}: not saved, {getattr(error, 'strerror', None) or error}. Is it open in another program, or the disk full? It is kept, and tried again with the next change.") from error
                 self.known, self.unsaved = _stamp(self.path), False
         return self.table
 
-# %% ../../nbs/15_data.annotations.ipynb #426de678
+# %% ../../nbs/15_data.annotations.ipynb #d3e67e14
 class Store(_Saved):
     "A coder's annotations in a file, saved at every change, with a way back"
     def do(self, *swaps) -> Annotations:
@@ -351,9 +355,8 @@ class Store(_Saved):
     def undo(self) -> tuple | None:
         "Take back the last change; gives the swaps made, or None where there is none"
         if not self.history: return None
-        back = tuple((new, old) for old, new in reversed(self.history[-1]))
+        back = tuple((new, old) for old, new in reversed(self.history.pop()))       # gone even where it fails: the next undo is for the change before
         self.change(*back)
-        self.history.pop()
         return back
 
 # %% ../../nbs/15_data.annotations.ipynb #1ad3e6c7

@@ -152,7 +152,7 @@ def test_a_closed_tab_and_a_restarted_kernel_lose_the_event_being_made_and_nothi
     press(live, "2", "Enter", "Enter")                          # and one in the middle
     assert "Python is gone" in live.inner_text("[data-role=saving]")
     lines = live.input_value("[data-role=unsaved] textarea")
-    assert lines.count("\n") == 1 and '"number":1' in lines and '"draft"' in lines
+    assert lines.count("\n") == 1 and '"number":1' in lines and '"draft"' in lines and lines.count('"key"') == 2
     screen(live, "annotator_gone")
     press(live, "Escape", "n")
     live.wait_for_timeout(100)

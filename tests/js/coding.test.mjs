@@ -220,8 +220,8 @@ test("words about saving", () => {
 test("unsaved changes become lines for recover, a draft only where it has a mark", () => {
   const c = new Coder().press("1", "2", "Enter"), sent = [{ clip: 3, op: "add", event: event() }];
   assert.equal(unsavedText([], c.state, {}, 3), "");
-  const lines = unsavedText(sent, c.state, { onset: 5 }, 3).split("\n").map(JSON.parse);
-  assert.deepEqual(lines[0], sent[0]); assert.equal(lines[1].op, "draft"); assert.equal(lines[1].event.onset, 5);
+  const lines = unsavedText(sent, c.state, { onset: 5 }, 3, "beef").split("\n").map(JSON.parse);
+  assert.deepEqual(lines[0], sent[0]); assert.equal(lines[1].op, "draft"); assert.deepEqual([lines[1].clip, lines[1].key], [3, "beef"]); assert.equal(lines[1].event.onset, 5);
   assert.deepEqual(["add", "replace", "remove", "verdict", "go", "undo", "retry"].map(op => isChange({ op })), [true, true, true, true, false, false, false]);
 });
 

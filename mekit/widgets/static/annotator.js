@@ -176,7 +176,7 @@ class Annotator {
 
   // ---- to Python: every change is a numbered message, kept here until Python has said that it is saved
   send(change) {
-    const message = { kind: "code", id: `${this.token}:${++this.sent}`, clip: this.model.get("position"), ...change };
+    const clip = this.model.get("position"), message = { kind: "code", id: `${this.token}:${++this.sent}`, clip, key: this.model.get("queue")[clip].key, ...change };
     if (change.op !== "go" || !this.gone) this.pending.push(message);
     if (this.gone) { if (change.op === "go") { this.pending.pop(); this.going = false; } return this.draw(); }
     try { this.model.send(message); } catch { this.lost(); }
@@ -250,7 +250,7 @@ class Annotator {
     this.list.replaceChildren(...(own.length ? own : c.clip.kind === "open" ? [h("li", { class: "m-note" }, "no event coded in this clip yet")] : []), ...verdict, ...others);
   }
   drawUnsaved(changes, s, c) {
-    const text = this.gone ? unsavedText(changes, s, c.marks, c.position) : "";
+    const text = this.gone ? unsavedText(changes, s, c.marks, c.position, this.model.get("queue")[c.position].key) : "";
     this.unsaved.hidden = text === "";
     if (this.unsavedField.value !== text) { this.unsavedField.value = text; this.copier.textContent = "Copy"; }
     this.unsavedNote.textContent = "Run the cell again: it goes on where this stopped. These lines are not saved; copy them, and give them to recover(\u2026) of the new widget:";

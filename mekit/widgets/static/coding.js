@@ -199,9 +199,9 @@ export const clipNow = (events, clip, pending, position) => {
 };
 
 // What has not reached Python, one line a change, to be given to recover().
-export const unsavedText = (pending, s, marks, position) => {
+export const unsavedText = (pending, s, marks, position, key) => {
   const lines = pending.map(p => JSON.stringify(p)), draft = s.draft ? { ...s.draft, ...marks } : null;
-  return [...lines, ...(draft && MARK_STEPS.some(m => draft[m] != null) ? [JSON.stringify({ clip: position, op: "draft", event: draft })] : [])].join("\n");
+  return [...lines, ...(draft && MARK_STEPS.some(m => draft[m] != null) ? [JSON.stringify({ clip: position, key, op: "draft", event: draft })] : [])].join("\n");
 };
 export const isChange = p => ["add", "replace", "remove", "verdict"].includes(p.op);
 
