@@ -1,5 +1,6 @@
 "Every kind of recording: the picture asked for, in its colours, upright, at its time; damage, long files, images of all depths"
 import importlib
+import io
 import sys
 import warnings
 from fractions import Fraction
@@ -67,6 +68,32 @@ def test_two_thousand_visits_without_decoding_on_opening(tmp_path, name, monkeyp
 def test_frame_i_by_packets_alone(tmp_path, name, monkeypatch):
     monkeypatch.setattr(media, "CHECK_FRAMES", 20)
     assert not visit(name, tmp_path, 60, 20, 3).frames.load.index.checked
+
+
+class Pipe(io.RawIOBase):
+    "A file that cannot be gone back in, as a browser or a camera on a network writes it: its index and its duration are never filled in"
+    def __init__(self, path): self.file = open(path, "wb")
+    def writable(self): return True
+    def seekable(self): return False
+    def write(self, data): return self.file.write(data)
+
+
+@pytest.mark.parametrize("suffix, codec, options", [(".mkv", "libx264", {"bf": "3", "g": "12"}), (".webm", "libvpx-vp9", {"g": "12", "auto-alt-ref": "6", "lag-in-frames": "12", "deadline": "good", "cpu-used": "8", "b": "300k"}),
+                                                    (".webm", "libvpx", {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "12", "deadline": "good", "cpu-used": "8", "b": "800k"})])
+def test_without_an_index_and_with_hidden_pictures(tmp_path, suffix, codec, options, monkeypatch):
+    path = tmp_path / f"piped{suffix}"
+    with av.open(Pipe(path), "w", format="matroska" if suffix == ".mkv" else "webm") as out:
+        stream = out.add_stream(codec, rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = 128, 160, "yuv420p"
+        for i in range(30):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(barcode(i), format="rgb24")))
+        out.mux(stream.encode(None))
+    for frames in (5_000, 10):
+        monkeypatch.setattr(media, "CHECK_FRAMES", frames)
+        clip, said = quietly(path)
+        assert clip.frames.load.index.checked == (frames > 30) and not said and np.abs(clip.times - 40 * np.arange(30)).max() < .51
+        order = np.random.default_rng(5).permutation(30)
+        assert codes(clip, order) == order.tolist()
 
 
 # ---- edit lists, turns, pixels
@@ -239,6 +266,105 @@ def test_fields_of_what_is_not_marked_as_interlaced(tmp_path):
     assert codes(read_clip(tmp_path / "plain.mp4", deinterlace="top")) == list(range(10))
     with pytest.raises(MekitError, match="deinterlace as True, False, 'top' or 'bottom', received 'both'"):
         read_clip(tmp_path / "plain.mp4", deinterlace="both")
+
+
+# ---- healthy, though it does not look so
+
+@pytest.mark.parametrize("ground", [0, 90])
+def test_flat_areas_of_optimised_jpegs(tmp_path, ground):
+    "A plain background is a long run of zeros there, which is no hole; with its end lost, it is one"
+    def write(path, cut=0):
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream("mjpeg", rate=25)
+            stream.height, stream.width, stream.pix_fmt = 512, 640, "yuvj420p"
+            for i in range(8):
+                image = np.full((512, 640, 3), ground, np.uint8)
+                image[384:] = barcode(i, (512, 640))[384:]
+                Image.fromarray(image[::-1] if cut else image).save(file := io.BytesIO(), "JPEG", optimize=True)
+                packet = av.Packet(file.getvalue()[:-cut * (i == 5) or None])
+                packet.pts = packet.dts = i
+                packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+                out.mux(packet)
+    write(tmp_path / "flat.avi")
+    assert all(bytes(64) in bytes(p) for p in av.open(str(tmp_path / "flat.avi")).demux(video=0) if p.size)
+    clip, said = quietly(tmp_path / "flat.avi")
+    assert codes(clip) == list(range(8)) and not said
+    write(tmp_path / "cut.avi", 60)
+    clip, said = quietly(tmp_path / "cut.avi")
+    assert clip.numbers.tolist() == [0, 1, 2, 3, 4, 6, 7] and "frames 5 are left out" in said[0]
+
+
+def emptied(data: bytes, drop: tuple) -> bytes:
+    "An AVI in which some pictures are chunks without content, as recorders write what they lost"
+    at, movi = data.rindex(b"idx1") + 8, data.index(b"movi")
+    body, listed = b"movi", b""
+    for k in range(int.from_bytes(data[at - 4:at], "little") // 16):
+        name, flags, place, size = (data[at + 16 * k + j:][:4] for j in (0, 4, 8, 12))
+        start = movi + int.from_bytes(place, "little") + 8
+        content = b"" if k in drop else data[start:start + int.from_bytes(size, "little")]
+        listed += name + flags + len(body).to_bytes(4, "little") + len(content).to_bytes(4, "little")
+        body += name + len(content).to_bytes(4, "little") + content + bytes(len(content) % 2)
+    out = data[:movi - 4] + len(body).to_bytes(4, "little") + body + b"idx1" + len(listed).to_bytes(4, "little") + listed
+    return out[:4] + (len(out) - 8).to_bytes(4, "little") + out[8:]
+
+
+@pytest.mark.parametrize("drop, says", [((40,), "jump 1 times, first after frame 39 (80 ms instead of 40)"), ((58, 59), "")])
+def test_an_avi_with_empty_frames(tmp_path, drop, says):
+    "Pictures that were never taken: the others keep their times, and nothing is called damaged"
+    write_video(tmp_path / "a.avi", 60, codec="mjpeg", fps=25)
+    (tmp_path / "b.avi").write_bytes(emptied((tmp_path / "a.avi").read_bytes(), drop))
+    clip, said = quietly(tmp_path / "b.avi")
+    left = [i for i in range(60) if i not in drop]
+    assert codes(clip) == left and np.abs(clip.times - 40. * np.array(left)).max() < .1
+    assert len(said) == bool(says) and says in "".join(said)
+
+
+def test_a_last_picture_that_is_held(tmp_path):
+    "As in a recording of a screen: the time it stays is no loss; nothing at all after it is"
+    write_video(tmp_path / "a.mkv", 20, fps=25, bframes=0)
+    for held in (2000, 40):
+        with av.open(str(tmp_path / "a.mkv")) as a, av.open(str(tmp_path / "b.mkv"), "w") as b:
+            stream = b.add_stream_from_template(a.streams.video[0])
+            for k, packet in enumerate(p for p in a.demux(video=0) if p.dts is not None):
+                packet.stream = stream
+                packet.duration = held if k == 19 else 40
+                b.mux(packet)
+        clip, said = quietly(tmp_path / "b.mkv")
+        assert len(clip) == 20 and not said, held
+    data = bytearray((tmp_path / "b.mkv").read_bytes())
+    at = data.index(b"\x44\x89") + 3                             # the duration that the file says it has, ms
+    assert np.frombuffer(data[at:at + 8], ">f8")[0] == 800
+    data[at:at + 8] = np.array([1200.], ">f8").tobytes()
+    (tmp_path / "b.mkv").write_bytes(data)
+    clip, said = quietly(tmp_path / "b.mkv")
+    assert len(clip) == 20 and "frames 20 to 29 are left out, 20 of 30 are used. (How many are missing at the end is estimated" in said[0]
+
+
+@pytest.mark.parametrize("later", [0, 10])
+@pytest.mark.parametrize("checked", [5_000, 10])
+def test_two_recordings_in_one_file(tmp_path, later, checked, monkeypatch):
+    "Copied one after the other, their clocks begin at the same time or some ms apart: counted, never mixed"
+    for k in range(2):
+        write_video(tmp_path / f"{k}.ts", 30, fps=25, bframes=0, frame=lambda i, k=k: barcode(30 * k + i))
+    if later:
+        remux(tmp_path / "1.ts", tmp_path / "2.ts", shift=-90 * later)
+        (tmp_path / "2.ts").rename(tmp_path / "1.ts")
+    (tmp_path / "both.ts").write_bytes((tmp_path / "0.ts").read_bytes() + (tmp_path / "1.ts").read_bytes())
+    monkeypatch.setattr(media, "CHECK_FRAMES", checked)
+    clip, said = quietly(tmp_path / "both.ts")
+    assert clip.times is None and "times are unknown" in said[-1] and len(clip) >= 29
+    order = np.random.default_rng(0).permutation(len(clip))
+    assert codes(clip, order) == order.tolist()
+
+
+def test_others_are_heard_while_a_recording_is_opened(tmp_path, monkeypatch):
+    "Which warnings are shown belongs to the whole process: a thread that opens may not silence the others"
+    write_video(tmp_path / "a.mp4", 30)
+    monkeypatch.setattr(media, "CHECK_FRAMES", 20)
+    index_of, filters, seen = media.index_of, list(warnings.filters), []
+    monkeypatch.setattr(media, "index_of", lambda *given: (seen.append(list(warnings.filters)), index_of(*given))[1])
+    read_clip(tmp_path / "a.mp4")
+    assert seen and all(s == filters for s in seen)
 
 
 # ---- damage

@@ -6,7 +6,7 @@
 __all__ = ['NONE', 'KEY', 'HIDDEN', 'DAMAGED', 'open_video', 'packets_of', 'decoded', 'stamp_of', 'Packets', 'distinct',
            'list_packets', 'checksum', 'Shown', 'decode_all', 'ranges', 'usual_rate', 'Index', 'index_of']
 
-# %% ../../nbs/06a_media.index.ipynb #906fb6a5
+# %% ../../nbs/06a_media.index.ipynb #ebe9e490
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import av
 import numpy as np
 import zlib
 
-from ..core import need, MekitError, warn
+from ..core import need, MekitError
 from .pixels import Look, look_of
 
 # %% ../../nbs/06a_media.index.ipynb #1d6ed70e
@@ -45,11 +45,11 @@ def _why_not(path, where: str, error: Exception) -> MekitError:
     return MekitError(f"{where}: expected a video file, received {size} bytes that no decoder recognises ({type(error).__name__}). "
                       "Is it cut short (a recording that was not finished), or not a video?")
 
-# %% ../../nbs/06a_media.index.ipynb #9aa41fb1
+# %% ../../nbs/06a_media.index.ipynb #be1f7323
 def open_video(path) -> tuple:
     "Container and video stream of a file, with a threaded decoder"
     where = f"read_clip {path}"
-    try: container = av.open(str(path))
+    try: container = av.open(str(Path(path).absolute()))        # as it stands, "sub:01.mp4" would be taken for an address
     except (av.error.FFmpegError, OSError) as error: raise _why_not(path, where, error) from None
     need(bool(container.streams.video) and container.format.name != "tty", where, expected="a file with a video stream",
          received=container.format.long_name or container.format.name)
@@ -71,11 +71,12 @@ def decoded(packet) -> list | None:
 
 def stamp_of(item) -> int | None: return item.dts if item.pts is None else item.pts
 
-# %% ../../nbs/06a_media.index.ipynb #d3c30ad7
+# %% ../../nbs/06a_media.index.ipynb #fc150978
 NONE = -(2**63)                     # no time stamp
 KEY, HIDDEN, DAMAGED = 1, 2, 4      # flags of a packet
 _DENSE = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg")
 _HOLE = {"h264": 8, "hevc": 8}      # zero bytes that cannot follow each other; 64 in the others
+_HELD = 16                          # pictures that a decoder may hold back, so that they come out of turn
 
 @dataclass(frozen=True)
 class Packets:
@@ -83,7 +84,7 @@ class Packets:
     stamps: np.ndarray      # n, int64, ticks; NONE where there is none
     flags: np.ndarray       # n, uint8: KEY, HIDDEN (by an edit list), DAMAGED
     promised: int           # how many the file says it has; 0 where it does not say
-    silent: float           # seconds between the last packet and the duration the file says it has
+    silent: float           # seconds from the end of the last picture to the end that the file says it has
     tick: object            # seconds, a fraction
     pixels: int             # of one picture
     aspect: object          # width : height of a stored pixel
@@ -100,21 +101,36 @@ def distinct(x: np.ndarray) -> np.ndarray:
     x = np.sort(x)
     return x[np.concatenate([[True], x[1:] != x[:-1]])] if len(x) else x
 
-def _padding(data: bytes, hole: bytes, codec: str) -> bool:
-    "Whether the first run of zeros is innocent: MJPEG may be padded after its end mark"
-    at = data.find(hole)
-    return codec == "mjpeg" and b"\xff\xd9" in data[max(0, at - 2):at]
-
 def _where_counting_fails(entries, places) -> int:
     "The first packet of an AVI that does not lie where its index says; those after it are numbered too low"
     listed = [e.pos + 8 for e in entries]
     return next((i for i, (a, b) in enumerate(zip(listed, places)) if a != b), len(places))
 
-# %% ../../nbs/06a_media.index.ipynb #ec9772d5
+# %% ../../nbs/06a_media.index.ipynb #2f024a9f
+_END, _CODES = b"\xff\xd9", b"\xff\xc4"     # marks of a JPEG: its end, its code tables
+
+def _zeros_are_flat(data: bytes) -> bool:
+    "Whether a JPEG codes 'nothing more in this block' as zeros: it does where that comes first in the code table for detail"
+    at = data.find(_CODES)
+    while at >= 0:
+        at, end = at + 4, at + 2 + int.from_bytes(data[at + 2:at + 4], "big")
+        while at + 17 < end:
+            if data[at] == 0x10: return data[at + 17] in range(0, 0xF0, 16)
+            at += 17 + sum(data[at + 1:at + 17])
+        at = data.find(_CODES, end)
+    return False
+
+def _innocent(data: bytes, hole: bytes, codec: str) -> bool:
+    "Whether a run of zeros is meant: MJPEG may be padded after its end mark, and may code flat areas so"
+    at = data.find(hole)
+    padding = _END in data[max(0, at - 2):at]
+    return codec == "mjpeg" and (padding or (data.rstrip(b"\0").endswith(_END) and _zeros_are_flat(data)))
+
+# %% ../../nbs/06a_media.index.ipynb #e2ff2daa
 def list_packets(path) -> Packets:
     "List the packets of a video without decoding them"
     container, stream = open_video(path)
-    stamps, flags, places, codec = array("q"), array("B"), array("q"), stream.codec_context.name
+    stamps, flags, places, codec, until = array("q"), array("B"), array("q"), stream.codec_context.name, NONE
     hole, listed = bytes(_HOLE.get(codec, 64)) if codec in _DENSE else None, len(stream.index_entries) if container.format.name == "avi" else 0
     with container:
         for packet in packets_of(container, stream):
@@ -122,20 +138,21 @@ def list_packets(path) -> Packets:
             stamp = packet.pts
             if stamp is None: stamp = NONE if packet.dts is None else packet.dts
             stamps.append(stamp)
-            damaged = packet.is_corrupt or (hole is not None and hole in (data := bytes(packet)) and not _padding(data, hole, codec))
+            if not stream.frames and stamp != NONE: until = max(until, stamp + (packet.duration or 0))
+            damaged = packet.is_corrupt or (hole is not None and hole in (data := bytes(packet)) and not _innocent(data, hole, codec))
             flags.append(packet.is_keyframe | packet.is_discard << 1 | damaged << 2)
             if listed: places.append(packet.pos)
         stamps, flags = np.array(stamps, np.int64), np.array(flags, np.uint8)
         if listed: flags[_where_counting_fails(stream.index_entries, places):] |= DAMAGED
         known = stamps[stamps != NONE]
         mov = "mov" in container.format.name and stream.frames
-        promised = len(stream.index_entries) if mov else stream.frames      # an edit list that ends early shortens the first, not the second
-        ends = float(container.duration or 0) / av.time_base - (float((known.max() - known.min()) * stream.time_base) if len(known) else 0)
-        silent = ends if len(container.streams) == 1 and not promised and container.duration else 0.
+        promised = len(stream.index_entries) if mov or listed else stream.frames    # mov: without what an edit list cuts off; AVI: without the empty ones
+        alone = len(container.streams) == 1 and not promised and container.duration and len(known)
+        silent = container.duration / av.time_base - float((until - known.min()) * stream.time_base) if alone else 0.
         return Packets(stamps, flags, promised, silent, stream.time_base, stream.codec_context.width * stream.codec_context.height,
                        stream.sample_aspect_ratio, {**container.metadata, **stream.metadata})
 
-# %% ../../nbs/06a_media.index.ipynb #34183148
+# %% ../../nbs/06a_media.index.ipynb #31fb44f5
 def checksum(frame) -> int:
     "Of the first plane (brightness, in most formats), without the padding at the ends of its lines, which is left to chance"
     plane, form = frame.planes[0], frame.format
@@ -175,7 +192,7 @@ def decode_all(path, packets: Packets, limit: float = np.inf, square: bool = Tru
     arrays = np.array(stamps, np.int64), np.array(sums, np.uint32), np.array(damaged, bool)
     return Shown(*arrays, len(stamps) < limit, broken, look, laced, order)
 
-# %% ../../nbs/06a_media.index.ipynb #ad5e2901
+# %% ../../nbs/06a_media.index.ipynb #3ac034c1
 def _damaged(packets: Packets, shown: Shown) -> set:
     "Stamps of the pictures that are broken or predicted from a broken one"
     out = set(shown.stamps.tolist())
@@ -205,25 +222,24 @@ def _places(times: np.ndarray) -> np.ndarray:
     at = times * usual_rate(times) / 1000
     return np.rint(at).astype(int) if np.abs(at - np.rint(at)).max() < .25 and (np.diff(np.rint(at)) > 0).all() else count
 
-# %% ../../nbs/06a_media.index.ipynb #5dcb8363
-def _say_left_out(packets: Packets, numbers: np.ndarray, times: np.ndarray, sound: np.ndarray, where: str) -> bool:
-    "Name the frames that are damaged or missing, and say whether there are any; point at jumps of the time stamps"
+# %% ../../nbs/06a_media.index.ipynb #cb376419
+def _left_out(packets: Packets, numbers: np.ndarray, times: np.ndarray, sound: np.ndarray) -> tuple[bool, list[str]]:
+    "Whether frames are damaged or missing; and which, in words, or else where the time stamps jump"
     n, step = int(numbers[-1]) + 1, 1000 / usual_rate(times) if len(times) > 1 else np.inf
-    missing = max(0, packets.promised - len(packets) - (n - len(numbers))) if packets.promised else max(0, round(packets.silent * 1000 / step) - 1)
-    if missing == 1 and not packets.promised: missing = 0
+    missing = max(0, packets.promised - len(packets) - (n - len(numbers))) if packets.promised else round(packets.silent * 1000 / step)
+    if missing <= 1 and not packets.promised: missing = 0
     there = np.zeros(n + missing, bool)
     there[numbers[sound]] = True
     out = np.flatnonzero(~there)
-    if len(out): warn(f"{where}: the file is damaged or cut short; frames {ranges(out)} are left out, {n + missing - len(out)} of {n + missing} are used."
-                      + (" (How many are missing at the end is estimated from the duration.)" if missing and not packets.promised else ""))
+    if len(out): return True, [f"the file is damaged or cut short; frames {ranges(out)} are left out, {n + missing - len(out)} of {n + missing} are used."
+                               + (" (How many are missing at the end is estimated from the duration.)" if missing and not packets.promised else "")]
     steps = np.diff(times)
     jumps = np.flatnonzero(steps > 1.9 * step)
-    if not len(out) and 0 < len(jumps) <= .02 * len(times) and np.mean(np.abs(steps - step) <= 1.001) > .95:
-        warn(f"{where}: the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({steps[jumps[0]]:.0f} ms instead of {step:.0f}): "
-             "the camera or the file has lost pictures there.")
-    return bool(len(out))
+    rare = 0 < len(jumps) <= .02 * len(times) and np.mean(np.abs(steps - step) <= 1.001) > .95
+    return False, [f"the time stamps jump {len(jumps)} times, first after frame {jumps[0]} ({steps[jumps[0]]:.0f} ms instead of {step:.0f}): "
+                   "the camera or the file has lost pictures there."] if rare else []
 
-# %% ../../nbs/06a_media.index.ipynb #9a1751a9
+# %% ../../nbs/06a_media.index.ipynb #d8e59fe6
 @dataclass(frozen=True)
 class Index:
     "Which picture is frame i"
@@ -234,17 +250,23 @@ class Index:
     sums: np.ndarray        # n, checksums; -1 where the picture has not been decoded on opening
     counted: bool           # stamps are positions
     damaged: bool           # something had to be left out
+    notes: list[str]        # what the user has to be told
 
     @property
     def checked(self) -> bool: return bool((self.sums >= 0).all())
 
+def _orderly(stamps: np.ndarray, slack: int) -> bool:
+    "Whether each picture has a stamp of its own, and none is more than `slack` places from where its stamp belongs"
+    places = np.argsort(stamps, kind="stable")
+    return len(distinct(stamps)) == len(stamps) and int(np.abs(places - np.arange(len(stamps))).max()) <= slack
+
 def index_of(packets: Packets, shown: Shown, path) -> Index:
-    "Number the pictures of a video; what is unsound is left out with a warning"
+    "Number the pictures of a video; what is unsound is left out with a note"
     where, stamps, known = f"read_clip {path}", shown.stamps, packets.shown
     clockless = bool((stamps == NONE).any() or (known == NONE).any())
     bad = set() if clockless else _damaged(packets, shown)
-    unordered = clockless or (not bad and bool((np.diff(stamps) <= 0).any()))
-    if unordered or (not shown.whole and len(distinct(known)) < len(known)):
+    ordered = not clockless and _orderly(stamps, _HELD if bad else 0) and (shown.whole or _orderly(known, _HELD))
+    if not ordered:
         return _counted(shown if shown.whole else decode_all(path, packets), where)
     spoilt = np.array(sorted(bad), np.int64)
     later = known[~np.isin(known, stamps)] if not shown.whole or bad else known[:0]
@@ -254,16 +276,16 @@ def index_of(packets: Packets, shown: Shown, path) -> Index:
          do="Its index may point to the wrong places; copy the file again from the camera.")
     times = (everything - everything[0]) * float(packets.tick * 1000)
     numbers = _places(times) if bad else np.arange(len(times))
-    damaged = _say_left_out(packets, numbers, times, sound, where)
+    damaged, notes = _left_out(packets, numbers, times, sound)
     sums = np.full(len(everything), -1, np.int64)
     sums[np.searchsorted(everything, stamps)] = shown.sums
-    return Index(everything[sound], numbers[sound], times[sound], packets.keys, sums[sound], False, damaged)
+    return Index(everything[sound], numbers[sound], times[sound], packets.keys, sums[sound], False, damaged, notes)
 
-# %% ../../nbs/06a_media.index.ipynb #c202cd10
+# %% ../../nbs/06a_media.index.ipynb #864b8115
 def _counted(shown: Shown, where: str) -> Index:
     "The index of a file whose time stamps are missing or repeat: pictures by position, no times"
     n = int(shown.damaged.argmax()) if shown.damaged.any() else len(shown.stamps)
     need(n > 0, where, expected="a video with sound pictures", received="damage from the first picture on")
-    if n < len(shown.stamps): warn(f"{where}: frames {n} to {len(shown.stamps) - 1} come after damaged data and are left out.")
-    warn(f"{where}: the file's time stamps are missing or repeat; times are unknown. Give fps= if you know the frame rate.")
-    return Index(np.arange(n), np.arange(n), None, np.empty(0, np.int64), shown.sums[:n].astype(np.int64), True, n < len(shown.stamps))
+    notes = [f"frames {n} to {len(shown.stamps) - 1} come after damaged data and are left out."] if n < len(shown.stamps) else []
+    notes.append("the file's time stamps are missing or repeat; times are unknown. Give fps= if you know the frame rate.")
+    return Index(np.arange(n), np.arange(n), None, np.empty(0, np.int64), shown.sums[:n].astype(np.int64), True, n < len(shown.stamps), notes)

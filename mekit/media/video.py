@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['CHECK_FRAMES', 'CHECK_PIXELS', 'Video', 'Recording', 'read_video']
 
-# %% ../../nbs/06b_media.video.ipynb #cabf6663
+# %% ../../nbs/06b_media.video.ipynb #6d93ef9f
 import threading
-import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -120,7 +119,7 @@ def _lost(path, index: Index, i: int) -> MekitError:
     return MekitError(f"{path}: frame {number} does not decode: data between frames {index.numbers[first]} and {index.numbers[last]} are damaged, or the file has changed. "
                       "read_clip(path, check=True) decodes the whole recording once and leaves out what is damaged.")
 
-# %% ../../nbs/06b_media.video.ipynb #830de627
+# %% ../../nbs/06b_media.video.ipynb #f02d92d0
 CHECK_FRAMES, CHECK_PIXELS = 5_000, 1.5e8   # recordings up to both of these are decoded once on opening
 _HEAD, _TRY, _GROUP = 24, 8, 1_000          # pictures decoded at the beginning; compared after a key frame; longest group that is tried
 
@@ -150,14 +149,13 @@ def _look_through(path, check: bool | None, square: bool) -> tuple[Packets, Show
     packets = list_packets(path)
     short = len(packets) <= CHECK_FRAMES and len(packets) * packets.pixels <= CHECK_PIXELS
     shown = decode_all(path, packets, np.inf if check or (check is None and short) else _HEAD, square)
-    if not shown.whole and check is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            index = index_of(packets, shown, path)
-        if not index.checked and not _enterable(path, index, shown.look): shown = decode_all(path, packets, square=square)
-    return packets, shown, index_of(packets, shown, path)
+    index = index_of(packets, shown, path)
+    if not shown.whole and check is None and not index.checked and not _enterable(path, index, shown.look):
+        shown = decode_all(path, packets, square=square)
+        index = index_of(packets, shown, path)
+    return packets, shown, index
 
-# %% ../../nbs/06b_media.video.ipynb #a1275b7d
+# %% ../../nbs/06b_media.video.ipynb #4ce9be90
 @dataclass(frozen=True)
 class Recording:
     "Pictures in the order they were taken, as a reader found them"
@@ -189,7 +187,7 @@ def read_video(path,
     where = f"read_clip {path}"
     packets, shown, index = _look_through(path, check, square)
     look, order = shown.look, _laced(shown, deinterlace, where)
-    if look.note: warn(f"{where}: {look.note}.")
+    for note in [*index.notes, *([f"{look.note}."] if look.note else [])]: warn(f"{where}: {note}")
     times, numbers = index.times, index.numbers
     if order is not None:
         numbers = (2 * numbers[:, None] + [0, 1]).ravel()
