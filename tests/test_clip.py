@@ -392,7 +392,7 @@ def test_folder_window_is_in_file_numbers_and_a_gap_is_a_gap_in_time(tmp_path):
             read_clip(tmp_path, **dict(options))
 
 
-@pytest.mark.parametrize("names", [["a_1", "b_1"], ["front", "side"], ["img2", "img02"], ["a9", "b3"]])
+@pytest.mark.parametrize("names", [["a_1", "b_1"], ["front", "side"], ["img2", "img02"], ["a9", "b3"], ["²1", "³1"]])
 def test_names_that_are_no_series_are_counted(tmp_path, names):
     for n in names:
         cv2.imwrite(str(tmp_path / f"{n}.png"), barcode(1))

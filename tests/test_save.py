@@ -2,6 +2,7 @@
 import csv
 import dataclasses
 import json
+import sys
 import warnings
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def test_files_of_other_people_with_these_names(tmp_path, clip):
     (tmp_path / "folder/label.json").write_text(json.dumps({"mekit": 1, "timebase": "pts", "terms": {"access": "private"}}))
     (tmp_path / "folder/times.csv").write_text("a,b\n1,2\n")
     back, said = quietly(tmp_path / "folder")
-    assert back.times is None and "label.json or times.csv cannot be used" in said[0] and back.label.terms.access == "private"
+    assert back.times is None and "times.csv cannot be used" in said[0] and back.label.terms.access == "private"
     clip.save(tmp_path / "more")
     cv2.imwrite(str(tmp_path / "more/img0999.png"), barcode(99))
     back, said = quietly(tmp_path / "more")
@@ -182,6 +183,48 @@ def test_a_saved_video_that_is_damaged_keeps_marks_on_their_pictures(tmp_path, c
     assert (back.label.onset, back.label.apex, back.label.offset) == (3, None, 15)
 
 
+@pytest.mark.parametrize("change, kept", [("aus: [[999, None, None, True]]", False), ("aus: [[1, 2]]", False), ("aus: None", False), ("marks: None", False), ("marks: {'onset': 9, 'apex': 3}", False), ("iod: 'x'", False), ("iod: -1", False),
+                                          ("terms: None", True), ("terms: 'open'", True), ("terms: {'access': 'all'}", True), ("timebase: 'guess'", True)])
+def test_facts_that_make_no_sense(tmp_path, clip, change, kept):
+    "Never a crash, never more open than before"
+    clip.save(tmp_path / "folder")
+    path, (name, value) = tmp_path / "folder/label.json", change.split(": ", 1)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: eval(value)}))
+    back, said = quietly(tmp_path / "folder")
+    assert len(back) == 20 and np.abs(back.times - clip.times).max() < .001 and back.label.terms.access == "private"
+    assert back.label.aus == (LABEL.aus if kept else ()) and bool(said) != kept and all("cannot be used" in s for s in said)
+
+
+def test_terms_that_were_lost_are_private(tmp_path, clip):
+    clip.save(tmp_path / "folder")
+    alone, said = quietly(tmp_path / "folder/img0091.png")                  # one image taken out of it
+    assert alone.label == Label(terms=LABEL.terms) and len(said) == 1
+    data = (tmp_path / "folder/label.json").read_text()
+    for left in (data[:100], ""):
+        (tmp_path / "folder/label.json").write_text(left)
+        back, said = quietly(tmp_path / "folder")
+        assert back.label == Label(terms=Terms("private")) and back.times is None and "label.json cannot be read" in said[0] and "private" in said[0]
+    clip.save(tmp_path / "a.mkv")
+    data = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").write_bytes(data.replace(b'"numbers": "', b'"numbers":!"'))
+    back, said = quietly(tmp_path / "a.mkv")
+    assert back.label == Label(terms=Terms("private")) and back.timebase == "pts" and "comment that clip.save wrote cannot be read" in said[0]
+
+
+def test_a_table_that_went_through_a_spreadsheet(tmp_path, clip):
+    clip.save(tmp_path / "folder")
+    path = tmp_path / "folder/times.csv"
+    text = path.read_text()
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    back, said = quietly(tmp_path / "folder")
+    assert back.label == LABEL and not said and np.abs(back.times - clip.times).max() < .001
+    lines = text.splitlines()
+    for changed, message in ((text.replace(",", ";"), "columns file,number,ms, received file;number;ms"), ("\n".join([lines[0], lines[2], lines[1], *lines[3:]]), "times that increase from line to line")):
+        path.write_text(changed)
+        back, said = quietly(tmp_path / "folder")
+        assert back.times is None and message in said[0] and back.label == Label(terms=LABEL.terms)
+
+
 # ---- all or nothing
 
 class Broken(Exception):
@@ -203,6 +246,8 @@ def test_a_crash_leaves_what_was_there(tmp_path, clip, name, there):
 
         def __getitem__(self, i):
             if i == 13:
+                halves = [p for p in tmp_path.glob(".folder-*")]            # what a process that is killed here would leave
+                assert all(quietly(p)[0].label.terms == LABEL.terms for p in halves) and len(halves) == (name == "folder")
                 raise Broken
             return clip.frames[i]
     with pytest.raises(Broken):
@@ -239,6 +284,9 @@ def test_nothing_is_overwritten_unasked(tmp_path, clip):
                                    ("b", {"quality": 0}, "a quality from 1 to 100"), ("b", {"quality": 101}, "received 101"), ("b", {"quality": 2.5}, "whole number"), ("a.avi", {}, "a constant rate")]:
         with pytest.raises(MekitError, match=message):
             clip.save(tmp_path / name, **options)
+    if sys.platform == "linux":
+        with pytest.raises(MekitError, match="save /proc/clip: expected a folder that can be written to, received /proc"):
+            clip.save("/proc/clip")
     with pytest.raises(TypeError, match="Did you mean 'quality'"):
         clip.save(tmp_path / "b", qualty=3)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip", "clip.mp4", "dir.mp4", "file", "thesis"] and (tmp_path / "thesis/chapter.tex").read_text() == "all of it"
@@ -254,6 +302,8 @@ def test_a_file_may_be_called_as_it_likes(tmp_path, clip, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(read_clip(clip.save("sub01.v2"))) == 20 and len(read_clip(clip.save(Path("Ein Gesicht ü.MP4")))) == 20
     assert read_clip("Ein Gesicht ü.MP4").label == LABEL
+    assert read_clip(clip.save("sub:01 12:30.mkv")).label == LABEL         # no address of a network
+    assert read_clip(clip.replace(label=dataclasses.replace(LABEL, subject=np.int64(7))).save("of a table")).label.subject == 7
     label = dataclasses.replace(LABEL, subject="Zoë \"X\" \n", terms=Terms("publishable", "ü"))
     for name in ("a", "a.mp4", "a.mkv", "a.avi", "a.mov"):
         assert read_clip(even(clip).replace(label=label).save(name)).label == label

@@ -212,24 +212,41 @@ def with_terms(picture: str,       # HTML
     banner = f'<div style="font-size:11px;border-top:2px solid #d55e00">private: shown to you only ({owner})</div>' if label.terms.access == "private" else ""
     return f'<div data-terms="{label.terms.access}">{banner}{picture}</div>'
 
-# %% ../../nbs/10_data.clip.ipynb #3a946364
+# %% ../../nbs/10_data.clip.ipynb #98c8487e
 _MARKS, _WORDS = ("onset", "apex", "offset"), ("emotion", "subject", "database", "sample", "coder")
 
 def _facts(clip: Clip) -> dict:
     "What is written beside the pictures, as plain values"
     label = clip.label
     return {"mekit": 1, "timebase": clip.timebase, "marks": {k: None if getattr(label, k) is None else int(getattr(label, k)) for k in _MARKS},
-            "aus": [[au.number, au.side, au.intensity, au.certain] for au in label.aus], **{k: getattr(label, k) for k in _WORDS},
+            "aus": [[au.number, au.side, au.intensity, au.certain] for au in label.aus], **{k: v.item() if isinstance(v := getattr(label, k), np.generic) else v for k in _WORDS},
             "terms": {"access": label.terms.access, "note": label.terms.note}, "iod": None if clip.iod is None else float(clip.iod), "source": clip.source}
 
-def _label(facts: dict, n: int) -> Label:
+def _terms(facts: dict) -> Terms:
+    "Who may see the face; private where what `_facts` wrote of it is lost"
+    if "mekit" not in facts: return Terms()
+    try: return Terms(facts["terms"]["access"], str(facts["terms"].get("note", "")))
+    except (MekitError, TypeError, KeyError, AttributeError): return Terms("private")
+
+def _label(facts: dict, n: int, where: str) -> Label:
     "The label that `_facts` wrote, for the frames that are still there"
     places = facts.get("places", list(range(n)))
     marks = {k: places.index(v) if v in places else None for k, v in facts.get("marks", {}).items() if k in _MARKS}
+    check_marks(n, *(marks.get(k) for k in _MARKS), where)
     aus = tuple(AU(number, side, intensity, bool(certain)) for number, side, intensity, certain in facts.get("aus", ()))
-    terms = facts.get("terms") or {}
-    return Label(**marks, aus=aus, **{k: facts.get(k) for k in _WORDS}, terms=Terms(terms.get("access", "publishable"), terms.get("note", "")))
+    return Label(**marks, aus=aus, **{k: facts.get(k) for k in _WORDS}, terms=_terms(facts))
 
+def _noted(facts: dict, n: int, where: str) -> tuple[Label, float | None]:
+    "Label and size of the face, as far as what is written beside the pictures makes sense"
+    try:
+        label, iod = _label(facts, n, where), facts.get("iod")
+        need(iod is None or 0 < iod < np.inf, "iod", expected="a positive inter-ocular distance", received=iod)
+        return label, iod
+    except (MekitError, TypeError, ValueError, AttributeError) as error:
+        warn(f"{where}: what is written beside the pictures cannot be used ({error}); marks and action units are unknown.")
+        return Label(terms=_terms(facts)), None
+
+# %% ../../nbs/10_data.clip.ipynb #f8e175a7
 def _saved(clip: Clip, path, quality, overwrite: bool) -> Path:
     "Write the clip where, and as what, the name says"
     need(isinstance(path, (str, Path)), "save", expected="the name of a file or folder", received=repr(path))
@@ -241,7 +258,7 @@ def _saved(clip: Clip, path, quality, overwrite: bool) -> Path:
     if suffix in write.VIDEOS: return write.write_video(path, recording, quality=90 if quality is None else int(quality), overwrite=overwrite)
     return write.write_folder(path, recording, quality=100 if quality is None else int(quality), overwrite=overwrite)
 
-# %% ../../nbs/10_data.clip.ipynb #a32c3089
+# %% ../../nbs/10_data.clip.ipynb #704cc471
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".ogv", ".gif", ".y4m", ".h264")     # suffixes suggested where a name is not found; any other is tried all the same
 
 def _found(path: Path) -> Path:
@@ -273,14 +290,14 @@ def _window(numbers: np.ndarray, start, stop, stride, where: str) -> slice:
 
 def _declared(times, numbers, fps, base: str | None, where: str) -> tuple:
     "Times and their base, with the frame rate `fps` if the user gave one"
-    if fps is None: return times, "unknown" if times is None else base or "pts"
+    if fps is None: return times, "unknown" if times is None else "declared" if base == "declared" else "pts"
     need(isinstance(fps, (int, float, np.number)) and not isinstance(fps, bool) and np.isfinite(fps) and fps > 0, where, expected="fps as a positive number of frames a second", received=repr(fps))
     if times is not None and len(times) > 1:
         stamped = usual_rate(times)
         if abs(stamped / fps - 1) > .01: warn(f"{where}: fps={fps:g} is used as you declared it, but the time stamps of the file say {stamped:.4g} frames a second.")
     return (numbers - numbers[0]) * 1000 / float(fps), "declared"
 
-# %% ../../nbs/10_data.clip.ipynb #44d73c7d
+# %% ../../nbs/10_data.clip.ipynb #b14a2c1f
 def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     "Height and width meant by `size`: (h, w), or the longer side with the proportions kept"
     if size is None: return shape
@@ -313,7 +330,7 @@ def _sized(clip: Clip, size) -> Clip:
     frames = Lazy(functools.partial(_resized, clip.frames, shape), len(clip), (*shape, 3))
     return clip.replace(frames=frames, iod=None if clip.iod is None else clip.iod * shape[1] / clip.shape[1])
 
-# %% ../../nbs/10_data.clip.ipynb #a123f05b
+# %% ../../nbs/10_data.clip.ipynb #4e0a9cb7
 @verb
 def read_clip(source,                       # video file, folder of images, image of several pages, or array (t h w [3 | 4]) of uint8 or floats 0..1
               *,
@@ -332,7 +349,7 @@ def read_clip(source,                       # video file, folder of images, imag
     found = _opened(source, isinstance(source, (str, Path)), dict(check=check, square=square, deinterlace=deinterlace, bits=bits))
     where, facts = f"read_clip {found.name}", found.beside
     times, timebase = _declared(found.times, found.numbers, fps, facts.get("timebase"), where)
-    clip = Clip(found.frames, times, timebase, found.numbers, _label(facts, len(found.numbers)), facts.get("iod"), found.name)
+    clip = Clip(found.frames, times, timebase, found.numbers, *_noted(facts, len(found.numbers), where), found.name)
     at = _window(found.numbers, start, stop, stride, where)
     clip = _sized(clip if at == slice(0, len(clip), 1) else clip[at], size)
     if len(clip) == 1: warn(f"{where}: one frame only; there is no motion in it.")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VIDEOS', 'atomic_folder', 'write_folder', 'write_video', 'with_notes']
 
-# %% ../../nbs/08_media.write.ipynb #d30a5c3b
+# %% ../../nbs/08_media.write.ipynb #225d5cf0
 import base64
 import csv
 import io
@@ -24,10 +24,10 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from ..core import atomic_path, need, warn
-from .images import COLUMNS, LABEL, TABLE
+from .images import COLUMNS, LABEL, PRIVATE, TABLE
 from .video import Recording
 
-# %% ../../nbs/08_media.write.ipynb #6add651b
+# %% ../../nbs/08_media.write.ipynb #cc70caa6
 def _is_ours(folder: Path) -> bool:
     "Whether `save` wrote this folder"
     try: return "mekit" in json.loads((folder / LABEL).read_text(encoding="utf-8"))
@@ -37,6 +37,8 @@ def _may_write(path: Path, overwrite: bool, folder: bool) -> None:
     "Refuse to destroy anything unasked"
     where = f"save {path}"
     need(path.absolute().parent.is_dir(), where, expected="an existing folder to write to", received=f"no folder {path.absolute().parent}", do="Make it first.")
+    try: tempfile.TemporaryFile(dir=path.absolute().parent).close()
+    except OSError as error: need(False, where, expected="a folder that can be written to", received=f"{path.absolute().parent}: {error.strerror}")
     if not path.exists() or (folder and path.is_dir() and not any(path.iterdir())): return
     need(folder == path.is_dir(), where, expected=f"the name of a {'folder' if folder else 'file'}", received=f"an existing {'file' if folder else 'folder'}",
          do="Names ending in .mp4, .mov, .mkv or .avi are videos, others are folders of images.")
@@ -66,7 +68,7 @@ def _umask() -> int:
     os.umask(mask)
     return mask
 
-# %% ../../nbs/08_media.write.ipynb #341c1b61
+# %% ../../nbs/08_media.write.ipynb #313c0301
 def _names(numbers: np.ndarray, suffix: str) -> list[str]:
     "One name a frame: by its number where these increase, else by its place"
     tell = numbers if numbers[0] >= 0 and (np.diff(numbers) > 0).all() else np.arange(len(numbers))
@@ -88,9 +90,9 @@ def write_folder(path, recording: Recording, *, quality: int = 100, overwrite: b
     lines.writerow(COLUMNS)
     for i in range(n): lines.writerow([names[i], int(recording.numbers[i]), "" if recording.times is None else f"{recording.times[i]:.6f}"])
     with atomic_folder(path) as temp:
-        for i in range(n): (temp / names[i]).write_bytes(_image(np.asarray(recording.frames[i]), quality))
-        (temp / TABLE).write_text(table.getvalue(), encoding="utf-8", newline="")
         (temp / LABEL).write_text(json.dumps(recording.beside, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (temp / TABLE).write_text(table.getvalue(), encoding="utf-8", newline="")
+        for i in range(n): (temp / names[i]).write_bytes(_image(np.asarray(recording.frames[i]), quality))
     return path
 
 # %% ../../nbs/08_media.write.ipynb #99933f6b
@@ -159,7 +161,9 @@ def write_video(path, recording: Recording, *, quality: int = 90, overwrite: boo
             _encode(out, recording, suffix, quality, f"save {path}")
     return path
 
-# %% ../../nbs/08_media.write.ipynb #bd404665
+# %% ../../nbs/08_media.write.ipynb #5645d651
+_OURS = '{"mekit"'      # how a comment of ours begins
+
 def _fits(recording: Recording, numbers: np.ndarray, times) -> bool:
     "Whether what the comment says can be about these pictures"
     at = recording.numbers
@@ -176,11 +180,16 @@ def with_notes(recording: Recording) -> Recording:
         facts = json.loads(text) if text.startswith("{") else {}
         if not isinstance(facts, dict) or "mekit" not in facts: return _plain(recording)
         numbers, times = _unpack(facts.pop("numbers")), _unpack(facts.pop("microseconds")) / 1000 if "microseconds" in facts else None
-    except (ValueError, KeyError, TypeError, zlib.error): return _plain(recording)
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        if not text.startswith(_OURS): return _plain(recording)
+        warn(f"read_clip {recording.name}: the comment that clip.save wrote cannot be read ({type(error).__name__}: {error}); times and marks are the file's own, and the clip is taken to be private.")
+        return _plain(recording, PRIVATE)
     if not _fits(recording, numbers, times):
         warn(f"read_clip {recording.name}: the file was changed since clip.save wrote it (it noted {len(numbers)} frames, {len(recording.numbers)} are shown); its noted times and marks are not used.")
-        return Recording(recording.frames, recording.times, recording.numbers, recording.name, {"mekit": facts["mekit"], "terms": facts.get("terms")})
+        return _plain(recording, {"mekit": facts["mekit"], "terms": facts.get("terms")})
     at = recording.numbers
     return Recording(recording.frames, None if times is None else times[at], numbers[at], recording.name, facts | {"places": at.tolist(), "frames": len(numbers)})
 
-def _plain(recording: Recording) -> Recording: return Recording(recording.frames, recording.times, recording.numbers, recording.name)
+def _plain(recording: Recording, facts: dict | None = None) -> Recording:
+    "The recording as the file itself has it"
+    return Recording(recording.frames, recording.times, recording.numbers, recording.name, facts or {})
