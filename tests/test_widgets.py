@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import sys
+import threading
+import time
 import zlib
 from types import SimpleNamespace
 
@@ -97,6 +99,53 @@ def test_limits_hold_for_the_whole_clip_and_can_be_given(clip, flow):
     assert own > 0.7
 
 
+def test_limits_are_those_of_the_face_where_one_is_known():
+    from mekit.data.synthetic import synthesize
+    clip = synthesize({"AU12": 2.}, duration_ms=100, size=64, nuisance={"translation": 5.})
+    view, bare = scrub(clip, ("frame", "strain", "flow", "difference")), scrub(clip, ("frame", "strain", "flow", "difference"), regions=False)
+    inside = grid_mean(view.content.places.found.face[None].astype(np.float32))[0] >= .5
+    for kind, stack in view.content.stacks.items():
+        size = np.concatenate([np.linalg.norm(stack.real(k)[:, inside], axis=0) for k in range(len(clip))])
+        assert np.quantile(size, .999) <= stack.limit * 1.001 and stack.limit <= 1.12 * np.quantile(size, .999)
+    limit = lambda w: w.meta["stacks"]["strain"]["limit"]
+    assert limit(view) < limit(bare) / 3 and "inside the face" in view.meta["precision"] and "inside" not in bare.meta["precision"]
+    given = scrub(clip, ("frame", "strain"), limits={"strain": .5})
+    assert limit(given) == .5 and "inside" not in given.meta["precision"]
+    two = scrub(clip.mark(apex=None), ("frame", "strain"), compare=clip)
+    assert limit(two) == two.meta["compare"]["stacks"]["strain"]["limit"] == limit(view)      # the second clip's face is looked for as well
+
+
+def test_attribution_beside_the_face_is_not_cut_off(face):
+    maps = np.full((1, 64, 64), .1, np.float32)
+    maps[0, :8] = 7.
+    cam = SimpleNamespace(maps=maps, pairs=np.array([[0, 5]]), grid=(8, 8), method="gradcam", target="AU4", layer="x", model="toy", clip=face)
+    assert scrub(cam, ("frame", "attribution")).meta["stacks"]["attribution"]["limit"] == 7
+
+
+def test_tiny_attributions_keep_their_digits(face):
+    maps = np.full((1, 64, 64), 2e-7, np.float32)
+    cam = SimpleNamespace(maps=maps, pairs=np.array([[0, 5]]), grid=(8, 8), method="gradcam", target="AU4", layer="x", model="toy", clip=face)
+    meta = scrub(cam, ("frame", "attribution")).meta
+    assert meta["curves"][0]["values"][5] == pytest.approx(2e-7, rel=1e-3)
+    assert 10.**-meta["stacks"]["attribution"]["digits"] <= meta["stacks"]["attribution"]["quantum"]
+
+
+def test_truth_is_told_from_the_frame_it_is_measured_from(face):
+    clip = face[face.truth.reference:].mark(onset=4)          # now measured from frame 0
+    assert clip.truth.reference == 0 and scrub(clip, "truth").meta["stacks"]["truth"]["pairs"][7] == "0 → 7"
+
+
+def test_flow_is_computed_once_for_all_that_is_made_from_it(face, monkeypatch):
+    import mekit.motion.flow as m
+    real, asked = m.flow, []
+    monkeypatch.setattr(m, "flow", lambda clip, *, pairs, **more: asked.append(pairs[0][1]) or real(clip, pairs=pairs, **more))
+    clip = face[face.label.onset:face.label.onset + 8]
+    w = scrub(clip, ("frame", "magnified", "flow", "strain"))
+    assert sorted(asked) == list(range(8))
+    w.show(w.clip, ("frame", "flow", "magnified"))
+    assert len(asked) == 8              # nor again for what is shown next
+
+
 def test_a_frame_alone_computes_no_flow(clip, monkeypatch):
     import mekit.motion.flow as m
     monkeypatch.setattr(m, "flow", lambda *a, **k: pytest.fail("flow was computed"))
@@ -162,6 +211,46 @@ def test_show_sends_the_pictures_once(clip, flow, monkeypatch):
     assert w.meta["n"] == 6 and w.frame == 5 and w.marks == {"onset": 2}
 
 
+def test_show_keeps_the_second_clip_until_it_is_told_otherwise(clip, flow, monkeypatch):
+    import mekit.widgets.content as m
+    other = read_clip(np.stack([barcode(100 + i, (H, W)) for i in range(8)]), fps=100).mark(onset=1, apex=4)
+    w = scrub(clip, ("frame", "difference"), compare=other, sync="mark")
+    held, limit = w.frames2, w.meta["stacks"]["difference"]["limit"]
+    with monkeypatch.context() as patch:
+        patch.setattr(m, "encode_frame", lambda *a: pytest.fail("encoded again"))
+        w.show(clip.mark(apex=5), ("frame", "difference"))
+        assert w.frames2 == held and w.meta["compare"]["sync"] == "mark" and w.meta["compare"]["stacks"]["difference"]["limit"] == limit == w.meta["stacks"]["difference"]["limit"]
+        w.show(clip, ("frame", "flow"), flow=flow)
+        assert [p["name"] for p in w.meta["compare"]["panes"]] == ["frame", "flow"] and w.frames2 == held
+    w.show(clip, "frame", compare=clip[:5])
+    assert w.meta["compare"]["n"] == 5
+    w.show(clip, "difference", compare=False)
+    assert w.meta["compare"] is None and w.frames2 == b"" and w.content.compare is None
+    assert w.meta["stacks"]["difference"]["limit"] == scrub(clip, "difference").meta["stacks"]["difference"]["limit"]
+
+
+def test_show_keeps_limits_until_they_are_given_anew(clip, flow):
+    w = scrub(clip, "flow", flow=flow, limits={"flow": 1.5})
+    limit = lambda: w.meta["stacks"]["flow"]["limit"]
+    w.show(clip, "quiver", flow=flow)
+    assert limit() == 1.5
+    w.show(clip, "quiver", flow=flow, limits={"flow": 4})
+    assert limit() == 4
+    w.show(clip, "quiver", flow=flow, limits={})
+    assert limit() == scrub(clip, "flow", flow=flow).meta["stacks"]["flow"]["limit"] != 4
+
+
+def test_another_flow_or_onset_magnifies_anew(clip, flow):
+    w = scrub(clip, ("frame", "magnified"), flow=flow, magnified=3)
+    first = w.content.tracks["magnified"]
+    w.show(clip, ("frame", "magnified"), flow=flow)
+    assert w.content.tracks["magnified"] is first and w.content.gain == 3
+    w.show(clip, ("frame", "magnified"), flow=Flow(uv=-flow.uv, pairs=flow.pairs, iod=40.))
+    assert w.content.tracks["magnified"] is not first and not np.array_equal(w.content.tracks["magnified"].frames[7], first.frames[7]) and w.content.gain == 3
+    w.show(clip, ("frame", "magnified"), flow=flow, magnified=clip)
+    assert w.content.tracks["magnified"] is clip and w.content.gain is None
+
+
 # ---- bad input
 
 @pytest.mark.parametrize("call, message", [
@@ -172,6 +261,13 @@ def test_show_sends_the_pictures_once(clip, flow, monkeypatch):
     (lambda c, f: scrub(c, "attribution"), "attribution= for the pane"),
     (lambda c, f: scrub(c, "flow", flow=f, limits={"flw": 2}), "Did you mean 'flow'"),
     (lambda c, f: scrub(c, "flow", flow=f, limits={"flow": 0}), "above zero"),
+    (lambda c, f: scrub(c, "flow", flow=f, limits={"flow": "2"}), "a colour limit above zero, received '2'"),
+    (lambda c, f: scrub(c, "flow", flow=f, limits={"flow": np.inf}), "a colour limit above zero"),
+    (lambda c, f: scrub(c, "flow", flow=f, limits=2.), "limits= a table such as {'flow': 2.0}, received 2.0"),
+    (lambda c, f: scrub(c, 5), "the name of a pane, or several, received 5"),
+    (lambda c, f: scrub(c, "frame", curves=3), "curves= the name of a curve, or several, received 3"),
+    (lambda c, f: scrub(c, "frame", flow=f.uv), "flow= as given by mekit.flow"),
+    (lambda c, f: scrub(c, "attribution", attribution=f.uv[:, 0]), "attribution= for the pane 'attribution' or its curve, received ndarray"),
     (lambda c, f: scrub(c, "flow", flow=f.uv), "flow= as given by mekit.flow"),
     (lambda c, f: scrub(c[:6], "flow", flow=f), "pairs of frames from 0 to 5"),
     (lambda c, f: scrub(c, "frame", quality=0), "quality from 1 to 100"),
@@ -188,7 +284,7 @@ def test_show_sends_the_pictures_once(clip, flow, monkeypatch):
     (lambda c, f: scrub(np.zeros((0, 4, 4, 3), np.uint8), "frame"), "at least one frame"),
     (lambda c, f: scrub(attribution(None, [[0, 1]])), "an attribution that knows its clip"),
     (lambda c, f: scrub(attribution(c, [[0, 1], [2, 1]])), "at most one field a frame"),
-    (lambda c, f: scrub(attribution(c[:, ] if False else read_clip(np.zeros((N, 8, 8, 3), np.uint8)), [[0, 1]]), "attribution"), "the frames' size"),
+    (lambda c, f: scrub(attribution(read_clip(np.zeros((N, 8, 8, 3), np.uint8)), [[0, 1]]), "attribution"), "the frames' size"),
 ])
 def test_bad_input_is_explained(clip, flow, call, message):
     with pytest.raises(MekitError, match=re.escape(message)):
@@ -199,6 +295,35 @@ def test_nan_is_named_by_frame(clip, flow):
     flow.uv[4, 0, 30, 30] = np.nan
     with pytest.raises(MekitError, match=r"NaN or infinity at frames \[4\]"):
         scrub(clip, "flow", flow=flow)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_torn_picture_of_a_short_clip_is_named_and_the_others_come(clip, which):
+    import cv2
+
+    from mekit.core import Lazy
+    def some(i):
+        if i == 3: raise OSError("3.png is cut short")
+        return np.asarray(clip.frames[i])
+    torn = read_clip(Lazy(some, N, (H, W, 3)), fps=100)
+    with pytest.warns(MekitWarning, match=re.escape("1 frames cannot be read and are left out: 3 (3.png is cut short)")):
+        w = scrub((torn, clip)[which], ("frame", "difference"), compare=(clip, torn)[which])
+    meta, frames = (w.meta["compare"], w.frames2) if which else (w.meta, w.frames)
+    ends = meta["tracks"]["frame"]["offsets"]
+    assert [read_barcode(cv2.imdecode(np.frombuffer(frames[a:b], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]) if b > a else None for a, b in zip(ends, ends[1:])] == [i if i != 3 else None for i in range(N)]
+    assert meta["wrong"] == {"3": "3.png is cut short"} and [i for i, r in enumerate(meta["stacks"]["difference"]["ranges"]) if r is None] == [3]
+    w.show((torn, clip)[which], ("frame", "difference"))
+    assert (w.meta["compare"] if which else w.meta)["wrong"] == {"3": "3.png is cut short"}
+    w.preview()
+    state, _ = held_in(w.page(start=(2, 4)[which], stop=9))       # the second is half as fast: from its frame 2 on
+    assert (state["meta"]["compare"] if which else state["meta"])["wrong"] == {"1": "3.png is cut short"}
+
+
+def test_a_short_clip_without_a_sound_picture_is_an_error():
+    from mekit.core import Lazy
+    def none(i): raise OSError("torn")
+    with pytest.raises(OSError, match="torn"):
+        scrub(read_clip(Lazy(none, 5, (32, 32, 3))), "frame", regions=False)
 
 
 # ---- pages and pictures
@@ -247,21 +372,15 @@ def test_two_fragments_on_one_page_do_not_share_a_name(clip):
     assert re.search(r'id="(mekit-\w+)"', w.page()).group(1) != re.search(r'id="(mekit-\w+)"', w.page()).group(1)
 
 
-def test_pages_stay_under_30_kb_a_frame_and_pane(tmp_path):
-    from mekit.data.synthetic import synthesize
-    clip = synthesize({"AU4": 1.5}, duration_ms=100, size=256)
-    panes = ("frame", "flow", "strain")
-    size = scrub(clip, panes).to_html(tmp_path / "size.html").stat().st_size
-    assert size / len(clip) / len(panes) < 30 * 1024
-
-
 def test_bundles_are_valid_modules(tmp_path):
     node = find_node()
     if node is None:
         pytest.skip("no node")
-    for name in ("scrubber.js", "page.js", "bars.js", "workbench.js"):
-        (tmp_path / "bundle.mjs").write_text(bundle(name))
-        assert subprocess.run([node, "--check", tmp_path / "bundle.mjs"], capture_output=True).returncode == 0
+    names = ("scrubber", "page", "bars", "workbench", "annotator")
+    for name in names:
+        (tmp_path / f"{name}.mjs").write_text(bundle(f"{name}.js"))
+    checks = [subprocess.Popen([node, "--check", tmp_path / f"{name}.mjs"], stderr=subprocess.PIPE, text=True) for name in names]
+    assert [check.communicate()[1] for check in checks] == [""] * len(names) and not any(check.returncode for check in checks)
 
 
 def test_a_fragment_refuses_code_that_would_close_its_own_script():
@@ -522,6 +641,49 @@ def test_the_desk_remembers_what_it_made_within_bounds_and_says_what_fails(face,
     assert made[0:2] == [0, 1] and held <= 0.06 * 2**20 or len(desk.done) == 1
 
 
+def test_the_desk_goes_on_when_a_page_has_gone_and_drops_what_is_no_longer_shown(face, monkeypatch):
+    in_chunks(monkeypatch)
+    content, heard, slow = prepare(face, "frame"), [], threading.Event()
+    def send(message, buffers):
+        slow.wait(5)
+        if message["chunk"] == 0: raise RuntimeError("the page has gone")
+        heard.append(message["chunk"])
+    desk = Desk(send)
+    desk.ask(content, 0, 0)
+    desk.ask(content, 0, 1)
+    slow.set()
+    desk.wait()
+    desk.ask(content, 0, 2)
+    desk.wait()
+    assert sorted(heard) == [1, 2] and desk.thread is None
+    slow.clear()
+    desk.ask(content, 0, 1)
+    time.sleep(.05)         # begun
+    desk.ask(content, 0, 2)
+    desk.forget()
+    slow.set()
+    desk.wait()
+    assert sorted(heard) == [1, 1, 2]
+
+
+def test_show_drops_what_pages_asked_of_the_clip_before(face, monkeypatch):
+    in_chunks(monkeypatch)
+    w, heard, slow, begun = scrub(face, "frame"), [], threading.Event(), threading.Event()
+    w.desk.send = lambda message, buffers: (begun.set(), slow.wait(5), heard.append((message["chunk"], message["key"])))
+    old = w.meta["chunk"]["key"]
+    for k in (0, 1, 2):
+        w._asked(w, dict(kind="want", clip=0, chunk=k, key=old), [])
+        begun.wait(5)
+    w.show(face, ("frame", "truth"))
+    new = w.meta["chunk"]["key"]
+    assert new != old
+    w._asked(w, dict(kind="want", clip=0, chunk=1, key=old), [])          # comes late: nobody's
+    w._asked(w, dict(kind="want", clip=0, chunk=1, key=new), [])
+    slow.set()
+    w.desk.wait()
+    assert heard == [(0, old), (1, new)]
+
+
 def test_lossless_and_large_pictures_go_in_chunks_earlier(monkeypatch):
     import mekit.widgets.content as m
     monkeypatch.setattr(m, "MOST_PIXELS", 20 * 32 * 32)
@@ -564,6 +726,46 @@ def test_a_long_clip_as_a_page_needs_a_range_and_its_size_is_said(tmp_path):
         w.to_html(tmp_path / "all.html")
     w.to_html(tmp_path / "part.html", start=15_000, stop=15_100)
     assert [p.name for p in tmp_path.iterdir()] == ["part.html"]
+
+
+@pytest.mark.parametrize("frame, first", [(0, 0), (15_000, 14_900), (19_999, 19_800)])
+def test_in_page_mode_a_long_clip_shows_the_frames_around_the_present_one(tmp_path, monkeypatch, frame, first):
+    from mekit.core import Lazy
+    clip = read_clip(Lazy(lambda i: np.full((16, 16, 3), i % 200, np.uint8), 20_000, (16, 16, 3)), fps=200)
+    w = scrub(clip, "frame")
+    w.frame = frame
+    monkeypatch.setenv("MEKIT_WIDGETS", "page")
+    state, _ = held_in(w._repr_mimebundle_()["text/html"])
+    assert state["meta"]["n"] == 200 and state["meta"]["numbers"] == list(range(first, first + 200)) and state["frame"] == frame - first
+    assert f"frames {first} to {first + 199} of 20000" in state["meta"]["banners"] and state["meta"]["chunk"] is None
+    with pytest.raises(MekitError, match="Choose a range"):
+        w.to_html(tmp_path / "all.html")
+    private = scrub(clip.replace(label=Label(subject="sub01", database="casme2", sample="casme2/sub01/a", terms=Terms("private"))), "frame")
+    assert list(private._repr_mimebundle_()) == ["text/plain"]
+
+
+def test_a_page_of_a_range_has_the_frames_of_the_second_clip_that_belong_to_it(clip):
+    slow = read_clip(np.stack([barcode(100 + i, (H, W)) for i in range(N)]), fps=100)       # half as fast: frame 2k of the first beside frame k
+    fast = read_clip(np.asarray(clip.frames), fps=200)
+    part = lambda w, a, b: held_in(w.page(start=a, stop=b))[0]["meta"]
+    two = part(scrub(fast, "frame", compare=slow), 6, 10)
+    assert two["compare"]["numbers"][0] == 3 and two["compare"]["n"] == 2 and "second clip: frames 3 to 4 of 12" in two["banners"]
+    marked = scrub(fast.mark(onset=8), "frame", compare=slow.mark(onset=2))
+    assert part(marked, 6, 12)["compare"]["n"] == N                                         # in step by the onsets, which both are here
+    assert part(marked, 9, 12)["compare"]["numbers"] == [2, 3] and part(marked, 0, 3)["compare"]["numbers"][0] == 0
+    untimed = scrub(np.asarray(clip.frames), "frame", compare=np.asarray(slow.frames))
+    assert part(untimed, 5, 8)["compare"]["numbers"] == [5, 6, 7]
+
+
+def test_two_long_clips_make_one_page_of_a_moment(monkeypatch):
+    from mekit.core import Lazy
+    at = lambda fps: read_clip(Lazy(lambda i: np.full((16, 16, 3), i % 200, np.uint8), 5_000, (16, 16, 3)), fps=fps)
+    w = scrub(at(200), "frame", compare=at(100))
+    w.frame = 3_000
+    state, _ = held_in(w.page())
+    assert state["meta"]["n"] == 200 and state["meta"]["compare"]["numbers"][0] == 1450 and state["meta"]["compare"]["n"] in (100, 101)
+    with pytest.raises(MekitError, match="a second clip of at most 2000 frames"):
+        scrub(at(20), "frame", compare=at(400)).page(start=0, stop=200)
 
 
 def test_a_long_clip_within_the_limit_goes_whole_into_a_page(face, monkeypatch, tmp_path):

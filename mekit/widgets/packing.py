@@ -202,7 +202,7 @@ def beside(content: Content, frames: range, marks: dict) -> range:
     nearest = lambda i: int(np.abs(second.times - second.times[b] - (first.times[i] - first.times[a])).argmin()) if timed else min(max(b + i - a, 0), n - 1)
     return range(nearest(frames.start), nearest(frames.stop - 1) + 1)
 
-# %% ../../nbs/80d_widgets.packing.ipynb #596aff46
+# %% ../../nbs/80d_widgets.packing.ipynb #03365c3f
 def excerpt(content: Content, frames: range, marks: dict) -> dict:      # traits
     "Traits of a page that holds a range of frames and asks for nothing"
     clip = content.clip.mark(**{m: marks.get(m) for m in ("onset", "apex", "offset")})
@@ -218,6 +218,7 @@ def excerpt(content: Content, frames: range, marks: dict) -> dict:      # traits
     traits = dict(meta=meta, frames=pictures, values=values, marks=meta["marks"])
     if content.compare is None: return traits
     second, part = content.compare, beside(content, frames, marks)
+    need(len(part) <= MOST_FRAMES, "to_html", expected=f"a second clip of at most {MOST_FRAMES} frames", received=f"{len(part)} that belong to the range", do="Choose a shorter range.")
     more = pieces_of(second, part)
     *laid, pictures2, values2 = lay_out(second, more)
     if len(part) < len(second.clip): words["banners"].append(f"second clip: frames {part.start} to {part.stop - 1} of {len(second.clip)}")

@@ -142,13 +142,14 @@ class _Writing(ClipWidget):
         with atomic_path(path) as temp: temp.write_text(page, encoding="utf-8")
         return Path(path)
 
-# %% ../../nbs/81_widgets.scrubber.ipynb #863e1f0e
+# %% ../../nbs/81_widgets.scrubber.ipynb #696f312e
 class Scrubber(_Writing):
     "A clip to seek, play and mark, frame by frame"
     def show(self, data, panes=None, *, flow=None, attribution=None, magnified=None, curves=None, compare=None, limits: dict | None = None) -> None:
         "Replace what is shown; the place, the second clip, the limits and, on the same frames, the marks stay"
         old, second = self.content, self.content.compare
-        new = prepare(data, panes, flow=flow, attribution=attribution, magnified=magnified, curves=curves, quality=old.quality, limits=old.limits if limits is None else limits, like=old)
+        magnified, limits = old.gain if magnified is None else magnified, old.limits if limits is None else limits
+        new = prepare(data, panes, flow=flow, attribution=attribution, magnified=magnified, curves=curves, quality=old.quality, limits=limits, like=old)
         if compare is None and second is not None: compare = second.clip
         self.put(new if compare is None or compare is False else with_second(new, compare, sync=old.sync, like=second))
 
