@@ -12,7 +12,7 @@ from mekit.motion.flow import Flow
 from mekit.widgets.scrubber import scrub
 
 N, H, W = 40, 120, 160
-REGION = dict(name="brow_L", label="left brow", aus=[1, 4], polygon=[[20, 20], [60, 20], [60, 40], [20, 40]])
+REGION = dict(name="brow_L", label="left brow", aus=[1, 4], polygon=[[20.4, 20], [60.4, 20], [60.4, 40], [20.4, 40]])
 MODEL = "document.querySelector('.mekit-page').mekitModel"
 
 
@@ -211,7 +211,13 @@ def test_the_loop_runs_between_the_marks(at):
 
 
 def test_values_and_regions_by_pointer_and_by_keyboard(at):
+    values = at.inner_text(".m-values >> nth=0")
+    assert values.startswith("point at a pane") and "u \u2013" in values and "AU region \u2013" in values        # from the beginning
     press(at, *["Shift+ArrowRight"] * 3)
+    for x, found in ((20, False), (21, True), (60, True), (61, False)):       # pixels count from the middle of the first one, as masks in Python do
+        over(at, x + .4, 30)
+        assert ("left brow" in at.inner_text(".m-values >> nth=0")) == found, x
+    assert at.get_attribute(".m-regions >> nth=0", "viewBox") == f"-0.5 -0.5 {W} {H}"
     over(at, 40, 30, "quiver")
     hit = at.locator("polygon.m-hit:visible")
     assert hit.count() == 3 - 1 and "left brow (AU1, AU4)" in at.inner_text(".m-values >> nth=0")        # the second clip has no regions
@@ -255,7 +261,16 @@ def test_the_second_clip_goes_in_step(at, screen):
     screen(at, "scrubber_view_two")
 
 
-def test_full_screen_uses_the_room(at, screen):
+def test_full_screen_uses_the_room_and_no_more(at, screen):
+    at.set_viewport_size({"width": 1000, "height": 700})
+    press(at, "v")
+    at.wait_for_function("() => document.fullscreenElement?.matches('.mekit-scrubber')")
+    press(at, "w")                                      # five pictures, small enough for captions to wrap
+    settled = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => { const r = document.querySelector('.mekit-scrubber'); done([r.scrollHeight <= innerHeight, r.scrollWidth <= innerWidth]); })))"
+    assert at.evaluate(settled) == [True, True]
+    press(at, "w", "v")
+    at.wait_for_function("() => !document.fullscreenElement")
+    at.set_viewport_size({"width": 1000, "height": 1400})
     before = at.locator("canvas[data-pane=frame]").first.bounding_box()["width"]
     press(at, "3", "4", "v")
     at.wait_for_function("() => document.fullscreenElement?.matches('.mekit-scrubber')")
@@ -291,6 +306,35 @@ def test_touch_pinch_tap_double_tap_and_drag(at):
     touch("touchMove", place(at, "track", 33, N))
     touch("touchEnd")
     frame_is(at, 33)
+
+
+def test_a_wheel_that_scrolls_the_page_is_not_caught_under_way(at):
+    at.set_viewport_size({"width": 1000, "height": 500})
+    x, y = place(at, "curve", 20, N)
+    at.mouse.move(x, 300)
+    for far in (y - 300, y - 270):                      # the curves come under the pointer, and go on
+        at.mouse.wheel(0, far - at.evaluate("() => scrollY"))
+        at.wait_for_function("y => Math.abs(window.scrollY - y) < 2", arg=far, timeout=3000)
+        at.wait_for_timeout(600)                        # Chromium leaves one turn of the wheel to whom it began with
+    assert at.get_attribute(".mekit-scrubber", "data-frame") == "0"
+    at.mouse.move(x + 30, 280)
+    before = at.evaluate("() => scrollY")
+    at.mouse.wheel(0, 100)
+    frame_is(at, 1)
+    assert at.evaluate("() => scrollY") == before
+
+
+def test_after_a_click_the_keyboard_is_the_scrubbers_again(at):
+    has = lambda what: at.evaluate("what => document.activeElement.matches(what)", what)
+    at.locator("[data-act=onset]").click()
+    assert has(".mekit-scrubber")
+    press(at, "Space")
+    at.wait_for_function("() => document.querySelector('[data-act=play]').textContent === 'pause'")
+    press(at, "Space", "w")
+    at.locator("[data-wipe=right]").select_option(label="frame 2")      # without the pointer: the select keeps the keyboard
+    at.locator("[data-act=play]").focus()
+    press(at, "Enter")
+    assert has("[data-act=play]") and at.inner_text("[data-act=play]") == "pause"
 
 
 def test_everything_is_reached_by_tab_and_the_help_closes_with_escape(at):
