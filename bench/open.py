@@ -1,5 +1,6 @@
 "Opening a recording of ten minutes at 200 frames a second: time, and what it takes of memory; beside OpenCV, which counts but does not check"
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -37,24 +38,28 @@ from mekit.data.clip import read_clip
 small, path = sys.argv[1:]
 read_clip(small).frames[3]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = time.perf_counter(); clip = read_clip(path); opened = time.perf_counter() - start
+start = time.perf_counter(); clip = read_clip(path); first = opened = time.perf_counter() - start
 memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 for _ in range(2): start = time.perf_counter(); read_clip(path); opened = min(opened, time.perf_counter() - start)
 frames = np.random.default_rng(0).integers(0, len(clip), 50)
 start = time.perf_counter(); [clip.frames[int(i)] for i in frames]
-print(json.dumps({"frames": len(clip), "open_s": opened, "memory_mb": memory, "random_frame_ms": (time.perf_counter() - start) * 20, "fps": clip.fps}))
+print(json.dumps({"frames": len(clip), "first_s": first, "open_s": opened, "memory_mb": memory, "random_frame_ms": (time.perf_counter() - start) * 20, "fps": clip.fps}))
 """
 
 
 def opened(path, small) -> dict:
-    "What opening costs in a process of its own: the best of three times; memory of the first (Linux: peak of resident memory in KB)"
+    "What opening costs in a process of its own: the first time, off the disk where the system lets go of the file; the best of three; memory of the first (Linux: peak of resident memory in KB)"
+    if hasattr(os, "posix_fadvise"):
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     out = subprocess.run([sys.executable, "-c", OPEN, str(small), str(path)], capture_output=True, text=True, check=True).stdout
     return json.loads(out.splitlines()[-1])
 
 
 def main() -> dict:
     results = {}
-    print("| 120,000 frames of | file | open | memory | a frame at random | OpenCV opens |\n|---|---|---|---|---|---|")
+    print("| 120,000 frames of | file | first open, off the disk | open, best of three | memory | a frame at random | OpenCV opens |\n|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.mp4"
         write(small, 64, 20)
@@ -65,7 +70,7 @@ def main() -> dict:
             start = time.perf_counter()
             cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)
             mine |= {"opencv_s": time.perf_counter() - start, "file_mb": path.stat().st_size / 2**20}
-            print(f"| {side} x {side} | {mine['file_mb']:.0f} MB | {mine['open_s']:.2f} s | {mine['memory_mb']:.0f} MB | {mine['random_frame_ms']:.1f} ms | {mine['opencv_s']:.2f} s |")
+            print(f"| {side} x {side} | {mine['file_mb']:.0f} MB | {mine['first_s']:.2f} s | {mine['open_s']:.2f} s | {mine['memory_mb']:.0f} MB | {mine['random_frame_ms']:.1f} ms | {mine['opencv_s']:.2f} s |")
             results[str(side)] = mine
     slow = max(r["open_s"] for r in results.values())
     if slow >= 1:
