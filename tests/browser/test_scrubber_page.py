@@ -138,9 +138,9 @@ def test_narrow_and_short(page, screen, tmp_path):
     assert page.evaluate(CODES) == [0, 7]
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     page.locator(".mekit-scrubber").focus()
-    for key in ("ArrowRight", "Space", "Space", "End", "."):
+    for key in ("ArrowRight", "Space", "Space", "End", ".", "e"):
         page.keyboard.press(key)
-    assert page.evaluate(CODES) == [0, 7]
+    assert page.evaluate(CODES) == [0, 7] and page.inner_text(".m-status") == "no AU regions are known here"
     screen(page, "scrubber_page_narrow", full_page=True)
 
 

@@ -147,8 +147,8 @@ def test_the_wipe_parts_two_panes_where_its_divider_is(at, screen):
     frame_is(at, 2)
     assert sides(.31)[0] == 2
     screen(at, "scrubber_view_wipe")
-    press(at, "w")
-    assert at.locator(wipe).count() == 0
+    press(at, "w", ">")
+    assert at.locator(wipe).count() == 0 and at.inner_text(".m-status") == "w opens the wipe"
 
 
 def test_curves_switch_scale_by_unit_break_at_gaps_and_are_read_where_the_pointer_is(at):
@@ -308,6 +308,7 @@ def test_touch_pinch_tap_double_tap_and_drag(at):
     frame_is(at, 33)
 
 
+@pytest.mark.slow
 def test_a_wheel_that_scrolls_the_page_is_not_caught_under_way(at):
     at.set_viewport_size({"width": 1000, "height": 500})
     x, y = place(at, "curve", 20, N)
@@ -324,20 +325,7 @@ def test_a_wheel_that_scrolls_the_page_is_not_caught_under_way(at):
     assert at.evaluate("() => scrollY") == before
 
 
-def test_after_a_click_the_keyboard_is_the_scrubbers_again(at):
-    has = lambda what: at.evaluate("what => document.activeElement.matches(what)", what)
-    at.locator("[data-act=onset]").click()
-    assert has(".mekit-scrubber")
-    press(at, "Space")
-    at.wait_for_function("() => document.querySelector('[data-act=play]').textContent === 'pause'")
-    press(at, "Space", "w")
-    at.locator("[data-wipe=right]").select_option(label="frame 2")      # without the pointer: the select keeps the keyboard
-    at.locator("[data-act=play]").focus()
-    press(at, "Enter")
-    assert has("[data-act=play]") and at.inner_text("[data-act=play]") == "pause"
-
-
-def test_everything_is_reached_by_tab_and_the_help_closes_with_escape(at):
+def test_everything_is_reached_by_tab_and_after_a_click_the_keyboard_is_the_scrubbers_again(at):
     at.locator(".mekit-scrubber").focus()
     reached = set()
     for _ in range(60):
@@ -350,6 +338,16 @@ def test_everything_is_reached_by_tab_and_the_help_closes_with_escape(at):
     assert at.locator(".m-help").is_visible() and "wipe between two panes" in at.inner_text(".m-help")
     press(at, "Escape")
     assert at.locator(".m-help").is_hidden()
+    has = lambda what: at.evaluate("what => document.activeElement.matches(what)", what)
+    at.locator("[data-act=onset]").click()
+    assert has(".mekit-scrubber")
+    press(at, "Space")
+    at.wait_for_function("() => document.querySelector('[data-act=play]').textContent === 'pause'")
+    press(at, "Space", "w")
+    at.locator("[data-wipe=right]").select_option(label="frame 2")      # without the pointer: the select keeps the keyboard
+    at.locator("[data-act=play]").focus()
+    press(at, "Enter")
+    assert has("[data-act=play]") and at.inner_text("[data-act=play]") == "pause"
 
 
 def test_nothing_leaves_the_page(at, screen):

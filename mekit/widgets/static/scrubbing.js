@@ -4,12 +4,13 @@
 import { openStore } from "./store.js";
 import { clamp, ms, playTimes } from "./draw.js";
 import { clipSide, offWords, partner, stepWords, stepsOf } from "./compare.js";
+import { Acts } from "./acts.js";
 import { Chart } from "./chart.js";
 import { Controls, helpButton } from "./controls.js";
-import { Hands, MOVED, View } from "./view.js";
-import { History, MARKS, changeWords, markBeyond, setMark } from "./marks.js";
+import { Hands, View } from "./view.js";
+import { History, changeWords, markBeyond, setMark } from "./marks.js";
 import { isLive, keepKeys, trySave, whenGone } from "./lab.js";
-import { KEYS, actOf, strides } from "./keys.js";
+import { KEYS, actOf } from "./keys.js";
 import { h, write } from "./panes.js";
 import { Player } from "./player.js";
 import { Readout } from "./readout.js";
@@ -71,11 +72,11 @@ export class Scrubber {
 
   listen() {
     const on = (node, event, act, more = {}) => node.addEventListener(event, act, { signal: this.stop.signal, ...more });
-    on(this.root, "keydown", e => this.key(e));
+    const acts = new Acts(this);
+    on(this.root, "keydown", e => acts.key(e)); on(this.root, "click", e => acts.clicked(e));
     keepKeys(this.root, this.stop.signal, e => !e.target.closest("input, textarea") && actOf(e) !== null);
     whenGone(this.model, this.stop.signal, () => this.alone());
     if (typeof this.model.send === "function" && !isLive(this.model, this.root)) this.alone();
-    on(this.root, "click", e => this.clicked(e));
     on(this.root, "pointerenter", () => this.warm()); on(this.root, "focusin", () => this.warm());
     on(document, "fullscreenchange", () => { const full = document.fullscreenElement === this.root; this.root.classList.toggle("m-full", full); this.controls.showTool("full", full); this.fit(); });
     this.rail.listen(on);
@@ -177,66 +178,6 @@ export class Scrubber {
     const found = markBeyond(this.marks, this.wanted, direction);
     if (!found) return this.say(`no mark ${direction < 0 ? "before" : "after"} frame ${this.wanted}`);
     this.step(found.frame - this.wanted); this.say(`${found.names.join(", ")} at frame ${found.frame}`);
-  }
-
-  // ---- keys and buttons are names of the same acts
-  // After a click the keyboard is the scrubber's again, so that space plays; who presses a button by keyboard stays on it.
-  clicked(e) {
-    const button = e.target.closest("button[data-act]");
-    if (!button) return;
-    this.act(button.dataset.act, e); this.settleSoon();
-    if (e.detail && button.contains(document.activeElement)) this.focus();
-  }
-  key(e) {
-    if (this.hooks.key?.(e)) { e.preventDefault(); e.stopPropagation(); return; }
-    const button = e.target.closest("button");
-    if (e.target.closest("select, input, textarea") || (button && (e.key === " " || e.key === "Enter"))) { e.stopPropagation(); return; }
-    const along = e.target.closest("[data-role=divider]") && { ArrowLeft: "wipe:back", ArrowRight: "wipe:on" }[e.key];
-    const name = along || actOf(e);
-    if (!name || (name === "escape" && !this.escape())) return;
-    e.preventDefault(); e.stopPropagation();
-    if (name !== "escape") { this.act(name, e); this.settleSoon(); }
-  }
-  escape() {
-    if (!this.help.hidden) this.help.hidden = true;
-    else if (this.cross) this.toggleCross();
-    else return false;
-    return true;
-  }
-  act(name, e = {}) {
-    const [what, k] = name.split(":"), { player } = this;
-    const acts = { back: () => this.step(strides(e) ? -10 : -1), next: () => this.step(strides(e) ? 10 : 1), first: () => this.step(-this.n), last: () => this.step(this.n),
-      earlier: () => this.jump(-1), later: () => this.jump(1), play: () => player.toggle(), slower: () => { player.pacing(-1); this.playingChanged(); }, faster: () => { player.pacing(1); this.playingChanged(); },
-      loop: () => { player.nextLoop(); this.playingChanged(); if (player.loop === "marks" && !player.range.marked) this.say("loops the whole until two marks are set"); },
-      undo: () => this.travel("undo"), redo: () => this.travel("redo"), pane: () => this.togglePane(Number(k)), curve: () => this.chart.toggle(Number(k)), in: () => this.zoomBy(2), out: () => this.zoomBy(0.5), whole: () => this.zoomBy(0),
-      move: () => this.moveBy(...MOVED[k], e.shiftKey), cross: () => this.toggleCross(), loupe: () => { this.stage.loupe = !this.stage.loupe; this.showTools(); this.showSpot(); },
-      regions: () => { this.stage.all = !this.stage.all; this.stage.outline(this.view); this.showTools(); }, wipe: () => this.wipes(k, e.shiftKey), sync: () => this.nextWay(), full: () => this.fullScreen(), help: () => { this.help.hidden = !this.help.hidden; } };
-    if (MARKS.includes(what)) this.mark(what, e.shiftKey);
-    else acts[what]?.();
-  }
-  togglePane(k) {
-    if (k >= this.stage.panes.length) return;
-    this.stage.toggle(k) ? this.fit(true) : this.say("the last pane stays");
-  }
-  wipes(k, next) {
-    const { wipe } = this.stage;
-    if (!wipe) return this.say("a wipe needs two panes");
-    if (k) return wipe.on && this.slide(wipe.share + (k === "on" ? 0.02 : -0.02));
-    if (next && wipe.on) wipe.choose(wipe.left.value, (Number(wipe.right.value) + 1) % this.stage.panes.length);
-    else wipe.on = !wipe.on;
-    this.stage.choose(); this.showTools(); this.fit(true);
-    if (wipe.on) this.say(`wipe: ${wipe.shown.map(p => p.name).join(" | ")}`);
-  }
-  nextWay() {
-    if (!this.second) return this.say("there is no second clip");
-    const ways = stepsOf(...this.sides);
-    this.way = ways[(ways.indexOf(this.way) + 1) % ways.length];
-    this.again(); this.say(stepWords(...this.sides, this.way));
-  }
-  fullScreen() {
-    const refuse = () => this.say("full screen is not offered here");
-    if (document.fullscreenElement) document.exitFullscreen();
-    else if (this.root.requestFullscreen) this.root.requestFullscreen().catch(refuse); else refuse();
   }
 
   // ---- the part of the picture, and the spot
