@@ -100,7 +100,7 @@ def test_where_nobody_is_logged_in_a_name_is_asked_for(clips, tmp_path, monkeypa
 def test_a_change_sent_twice_is_made_once(open_):
     w = open_()
     assert [ask(w, "add", event=EVENT) for _ in range(2)] == ["", ""]
-    assert len(w.table) == 1 and ask(w, "undo") == "" and len(w.table) == 0
+    assert len(w.table) == 1 and ask(w, "undo") == "" and len(w.table) == 0 and w.saved["done"] == "undone: L12B, clip 1"
     assert "a change made in this session" in ask(w, "undo")
 
 
@@ -123,6 +123,17 @@ def test_events_and_no_au_exclude_each_other(open_):
     ask(w, "verdict", verdict={"kind": "coded"})
     ask(w, "remove", old=EVENT)
     assert w.clip_verdict["kind"] == "open"         # a coded clip without events would say what nobody said
+
+
+def test_undo_says_what_it_took_back_in_which_clip(open_):
+    w = open_()
+    ask(w, "add", event=EVENT)
+    ask(w, "verdict", verdict={"kind": "coded"})
+    ask(w, "go", to=1)
+    said = []
+    while not ask(w, "undo"):
+        said.append(w.saved["done"])
+    assert said == ["undone: what was said of the whole, clip 1", "undone: L12B, clip 1"] and w.position == 1 and w.saved["done"] == ""
 
 
 def test_a_full_disk_is_shown_and_tried_again(open_, tmp_path, monkeypatch):

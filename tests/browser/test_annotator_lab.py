@@ -113,6 +113,7 @@ def test_a_session_by_keyboard_ends_in_the_right_table(live, folder, screen):
     live.locator(".mekit-annotator[data-events='1']").wait_for()
     press(live, "z")
     live.locator(".mekit-annotator[data-events='2']").wait_for()
+    live.get_by_text("undone: R1A, clip 3").wait_for()
     press(live, "n")
     assert "the last clip, and all are judged" in live.inner_text("[data-role=told]")
     live.wait_for_function("() => document.querySelector('[data-role=progress]').textContent.includes('3 of 3 judged')")
@@ -165,6 +166,27 @@ def test_a_closed_tab_and_a_restarted_kernel_lose_the_event_being_made_and_nothi
     live.wrong[:] = [w for w in live.wrong if "Could not restore the debugger state" not in w]      # JupyterLab's own, after a restart
 
 
+BUSY = "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code: 'import time; time.sleep(1)'}); }"
+
+
+def test_place_and_marks_of_a_clip_do_not_follow_into_the_next(live):
+    "While Python is busy the notebook holds back what a page saves, but not what it sends: the old clip's place would come after the new clip"
+    live.locator(".mekit-scrubber").focus()
+    live.evaluate(BUSY)
+    for key in ("o", "ArrowRight", "f"):                        # the first is under way, the others are held back
+        press(live, key)
+        live.wait_for_timeout(200)
+    press(live, "s")
+    assert "opening" in live.inner_text("[data-role=asked]")
+    ready(live, 1)
+    saved(live)
+    execute(live, "pass")
+    live.wait_for_timeout(150)
+    assert live.get_attribute(".mekit-annotator", "data-frame") == "0" and live.inner_text(".mekit-annotator [data-act=onset]") == "onset –"
+    assert execute(live, "print(w.frame, w.marks)") == "0 {}\n"
+
+
+@pytest.mark.slow
 def test_a_second_coder_sees_nothing_of_the_first(live, folder):
     execute(live, "w.recover('{\"clip\": 0, \"op\": \"add\", \"event\": {\"number\": 17, \"onset\": 3, \"note\": \"seen by ann alone\"}}')")
     live.locator(".mekit-annotator[data-events='1']").wait_for()

@@ -170,20 +170,23 @@ class Annotator {
     if (k > last) k = queue.findIndex((q, i) => i === here ? !judged : q.kind === "open");       // beyond the end: what was left open
     if (k < 0) { this.tell("This was the last clip, and all are judged", "done"); return this.draw(); }
     if (k === here) return this.draw();
-    this.scrubber.settle();                                     // or else the old clip's place would arrive in the new one
+    // Where Python is busy the notebook holds saves back, but not messages: a place or a mark saved now may arrive after the next clip has, so it must be right for that one.
+    if (!this.gone) { this.model.set("frame", 0); this.putMarks({}); }
+    if (this.gone) { this.tell("Python is gone: run the cell again to go on"); return this.draw(); }
     this.going = true; this.send({ op: "go", to: k }); this.draw();
   }
 
   // ---- to Python: every change is a numbered message, kept here until Python has said that it is saved
   send(change) {
     const clip = this.model.get("position"), message = { kind: "code", id: `${this.token}:${++this.sent}`, clip, key: this.model.get("queue")[clip].key, ...change };
-    if (change.op !== "go" || !this.gone) this.pending.push(message);
-    if (this.gone) { if (change.op === "go") { this.pending.pop(); this.going = false; } return this.draw(); }
+    this.pending.push(message);
+    if (this.gone) return this.draw();
     try { this.model.send(message); } catch { this.lost(); }
     clearTimeout(this.slow); this.late = false; this.slow = setTimeout(() => { this.late = true; this.draw(); }, 2000);
   }
   heard() {
-    const [token, id] = (this.model.get("saved").id ?? "").split(":");
+    const { id: last = "", done } = this.model.get("saved"), [token, id] = last.split(":");
+    if (token === this.token && done) this.tell(done, "done");
     if (token === this.token) this.pending = this.pending.filter(p => Number(p.id.split(":")[1]) > Number(id));
     if (!this.pending.length) { clearTimeout(this.slow); this.late = false; }
     this.later();
