@@ -226,7 +226,14 @@ def test_show_keeps_the_second_clip_until_it_is_told_otherwise(clip, flow, monke
     assert w.meta["compare"]["n"] == 5
     w.show(clip, "difference", compare=False)
     assert w.meta["compare"] is None and w.frames2 == b"" and w.content.compare is None
-    assert w.meta["stacks"]["difference"]["limit"] == scrub(clip, "difference").meta["stacks"]["difference"]["limit"]
+
+
+def test_without_the_second_clip_the_first_has_its_own_scale_again(clip, flow):
+    small = Flow(uv=flow.uv / 8, pairs=flow.pairs, iod=40.)
+    w, own = scrub(clip, "flow", flow=small, compare=clip.mark(onset=4)), scrub(clip, "flow", flow=small).meta["stacks"]["flow"]["limit"]
+    assert w.meta["stacks"]["flow"]["limit"] > own
+    w.show(clip, "flow", flow=small, compare=False)
+    assert w.meta["stacks"]["flow"]["limit"] == own
 
 
 def test_show_keeps_limits_until_they_are_given_anew(clip, flow):
@@ -245,7 +252,10 @@ def test_another_flow_or_onset_magnifies_anew(clip, flow):
     first = w.content.tracks["magnified"]
     w.show(clip, ("frame", "magnified"), flow=flow)
     assert w.content.tracks["magnified"] is first and w.content.gain == 3
+    before = w.frames
     w.show(clip, ("frame", "magnified"), flow=Flow(uv=-flow.uv, pairs=flow.pairs, iod=40.))
+    a, b = w.meta["tracks"]["magnified"]["offsets"][7:9]
+    assert w.frames[a:b] not in before            # sent anew
     assert w.content.tracks["magnified"] is not first and not np.array_equal(w.content.tracks["magnified"].frames[7], first.frames[7]) and w.content.gain == 3
     w.show(clip, ("frame", "magnified"), flow=flow, magnified=clip)
     assert w.content.tracks["magnified"] is clip and w.content.gain is None
@@ -322,8 +332,9 @@ def test_a_torn_picture_of_a_short_clip_is_named_and_the_others_come(clip, which
 def test_a_short_clip_without_a_sound_picture_is_an_error():
     from mekit.core import Lazy
     def none(i): raise OSError("torn")
-    with pytest.raises(OSError, match="torn"):
-        scrub(read_clip(Lazy(none, 5, (32, 32, 3))), "frame", regions=False)
+    for curves in (None, ()):
+        with pytest.raises(OSError, match="torn"):
+            scrub(read_clip(Lazy(none, 5, (32, 32, 3))), "frame", regions=False, curves=curves)
 
 
 # ---- pages and pictures
@@ -424,6 +435,8 @@ def test_content_is_what_the_page_gets(clip, flow):
     content = prepare(clip, ("frame", "quiver"), flow=flow)
     assert isinstance(content, Content) and list(pack(content)["meta"]["stacks"]) == ["flow"]
     assert pack(content)["meta"]["panes"][1]["gain"] > 0
+    finer = prepare(clip, "frame", quality="lossless", like=content)
+    assert finer.pictures["frame"][3][:4] == b"\x89PNG" and content.pictures["frame"][3][:4] != b"\x89PNG"
 
 
 # ---- several curves

@@ -71,7 +71,7 @@ def whole_page(body: str,       # HTML
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{html.escape(title)}</title><style>{PAGE_STYLE}</style></head>'
             f'<body><main>\n<h1 class="heard">{html.escape(title)}</h1>\n{body}\n</main></body></html>\n')
 
-# %% ../../nbs/80_widgets.base.ipynb #e871e5f3
+# %% ../../nbs/80_widgets.base.ipynb #aa0bef84
 def own_traits(widget: AnyWidget) -> tuple[dict, dict[str, bytes]]:
     "What a widget shares with its page: small traits and binary ones; those of every anywidget left out"
     names = (k for k in type(widget).class_traits(sync=True) if k not in AnyWidget.class_traits(sync=True) and k[0] != "_")
@@ -84,7 +84,9 @@ def _refusal(widget) -> str | None:
     try: widget.allow_writing("a saved output")
     except MekitError as why: return str(why)
 
-# %% ../../nbs/80_widgets.base.ipynb #0851db89
+def _png(image: np.ndarray) -> bytes: return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+# %% ../../nbs/80_widgets.base.ipynb #29052960
 class MekitWidget(AnyWidget):
     "A widget that is also a page and a picture"
     title = "mekit"
@@ -98,7 +100,7 @@ class MekitWidget(AnyWidget):
         image = self.picture()
         need(image is not None, f"{type(self).__name__}.preview", expected="a still picture", received="none")
         terms = "private" if _refusal(self) else "publishable"
-        return Image(data=cv2.imencode(".png", image[..., ::-1])[1].tobytes(), format="png", metadata={"mekit": {"terms": terms}})
+        return Image(data=_png(image), format="png", metadata={"mekit": {"terms": terms}})
 
     def page(self) -> str:
         "This widget as HTML that needs neither kernel nor network"
@@ -116,5 +118,6 @@ class MekitWidget(AnyWidget):
             try: return {"text/html": self.page(), "text/plain": repr(self)}
             except MekitError as why: return {"text/plain": str(why)}
         live, *more = super()._repr_mimebundle_(**kwargs)
-        if not _refusal(self) and self.picture() is not None: live["image/png"] = base64.b64encode(self.preview().data).decode()
+        image = None if _refusal(self) else self.picture()
+        if image is not None: live["image/png"] = base64.b64encode(_png(image)).decode()
         return (live, *more)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHUNK', 'CHUNKS_ABOVE', 'MOST_PIXELS', 'SAMPLE', 'Content', 'Piece', 'check_quality', 'encode_frame', 'values_at',
-           'piece_of', 'pieces_of', 'said', 'sample_of', 'made_of', 'stacks_of', 'on_one_scale', 'source_of', 'prepare',
+           'piece_of', 'said', 'pieces_of', 'sample_of', 'made_of', 'stacks_of', 'on_one_scale', 'source_of', 'prepare',
            'with_second']
 
 # %% ../../nbs/80c_widgets.content.ipynb #0befbd74
@@ -53,7 +53,7 @@ class Content:
     @property
     def shown(self) -> list[str]: return list(dict.fromkeys(PANES[p][0] for p in self.panes if PANES[p][0]))    # kinds of value that panes need
 
-# %% ../../nbs/80c_widgets.content.ipynb #c816154e
+# %% ../../nbs/80c_widgets.content.ipynb #fed45145
 @dataclass(frozen=True)
 class Piece:
     "What the page gets of one frame"
@@ -87,6 +87,9 @@ def piece_of(content: Content, i: int) -> Piece:
     curves = tuple(c.value(ints[c.kind] * np.float32(content.stacks[c.kind].quantum)) if c.kind in ints else None for c in content.curves)
     return Piece(pictures, {kind: zlib.compress(ints[kind].tobytes(), 4) for kind in content.shown if kind in ints}, curves)
 
+# %% ../../nbs/80c_widgets.content.ipynb #3fc72c38
+def said(problem: Exception) -> str: return str(problem) or type(problem).__name__
+
 def pieces_of(content: Content, frames: range) -> list[Piece]:
     "Several frames, in threads; one that fails says why and ends nothing"
     def nothing(why): return Piece({name: b"" for name in content.tracks}, {}, (None,) * len(content.curves), why)
@@ -96,9 +99,7 @@ def pieces_of(content: Content, frames: range) -> list[Piece]:
         except Exception as problem: return nothing(said(problem))
     return each(one, frames)
 
-def said(problem: Exception) -> str: return str(problem) or type(problem).__name__
-
-# %% ../../nbs/80c_widgets.content.ipynb #dd82d253
+# %% ../../nbs/80c_widgets.content.ipynb #b1159e2c
 def sample_of(clip: Clip, layers: dict) -> tuple[int, ...]:
     "Frames spread evenly over those that have values, and the marked ones"
     marks = {m for m in (clip.label.onset, clip.label.apex, clip.label.offset) if m is not None}
@@ -130,7 +131,7 @@ def stacks_of(layers: dict, made: dict, wrong: dict, limits: dict, places: Place
         stacks[kind] = quantise(kind, np.stack(list(grids.values())), pairs, limit=limits.get(kind), inside=places.inside)
     return stacks
 
-# %% ../../nbs/80c_widgets.content.ipynb #12a34363
+# %% ../../nbs/80c_widgets.content.ipynb #73437bd1
 def on_one_scale(all_stacks: list[dict], limits: dict) -> list[dict]:
     "Flow and truth, and the kinds that two clips share, with the larger of their own limits"
     def limit(kind):
@@ -138,7 +139,7 @@ def on_one_scale(all_stacks: list[dict], limits: dict) -> list[dict]:
         return limits.get(kind, max(s[k].own for s in all_stacks for k in group if k in s))
     return [{kind: replace(stack, limit=limit(kind)) for kind, stack in stacks.items()} for stacks in all_stacks]
 
-# %% ../../nbs/80c_widgets.content.ipynb #2b183186
+# %% ../../nbs/80c_widgets.content.ipynb #daab7271
 def source_of(data, attribution=None) -> tuple:
     "The clip and the attribution in what was given"
     if hasattr(data, "maps"):
@@ -166,7 +167,7 @@ def _same(a, b) -> bool:
     "Layers or fields that are made from the same thing"
     return a is not None and b is not None and a.source is b.source and np.array_equal(a.pairs, b.pairs)
 
-# %% ../../nbs/80c_widgets.content.ipynb #e2f413d2
+# %% ../../nbs/80c_widgets.content.ipynb #3b2f2e8d
 def _tracks(clip: Clip, panes, magnified, moved: Fields, like: Content | None) -> tuple[dict, float | None]:
     "Clips whose pictures are shown, and the gain"
     if "magnified" not in panes: return {"frame": clip}, None
@@ -195,7 +196,7 @@ def _filled(clip: Clip, layers, tracks, quality, limits, places, like, whole) ->
     fresh = lambda name: [made[i][1][name] if i in made else b"" for i in range(len(clip))]
     return dict(stacks=stacks, pictures={name: pictures.get(name) or fresh(name) for name in tracks}, wrong=wrong | {i: said(why) for i, why in failed.items()})
 
-# %% ../../nbs/80c_widgets.content.ipynb #bed10a94
+# %% ../../nbs/80c_widgets.content.ipynb #7f4341d4
 def _checked(panes, attribution, limits: dict | None) -> tuple[tuple[str, ...], dict]:
     if panes is None: panes = ("frame", "flow", "attribution" if attribution is not None else "strain")
     need(limits is None or isinstance(limits, dict), "scrub", expected="limits= a table such as {'flow': 2.0}", received=repr(limits))
@@ -229,7 +230,7 @@ def prepare(data,                       # Clip, Attribution or array (t h w [3])
     filled = _filled(clip, layers, tracks, quality, limits, places, like, _whole(clip, len(tracks), quality))
     return Content(clip, panes, quality, tracks, layers, curves=curves_of(layers, places, clip.label.aus, curves), places=places, moved=moved, gain=gain, limits=limits, attribution=attribution, **filled)
 
-# %% ../../nbs/80c_widgets.content.ipynb #4a0301cf
+# %% ../../nbs/80c_widgets.content.ipynb #0832b1cf
 def with_second(content: Content,
                 data,                       # Clip or array
                 *,

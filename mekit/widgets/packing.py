@@ -121,7 +121,7 @@ def pack(content: Content) -> dict:     # traits of the widget
     if content.compare: meta["compare"] = table(content.compare, "2") | dict(sync=content.sync)
     return dict(meta=meta, **traits)
 
-# %% ../../nbs/80d_widgets.packing.ipynb #3946ce10
+# %% ../../nbs/80d_widgets.packing.ipynb #a824723b
 def chunk_of(content: Content, clip: int, k: int) -> tuple[dict, list[bytes]]:
     "A chunk as it is sent: the message and its two buffers"
     frames = range(k * content.size, min((k + 1) * content.size, len(content.clip)))
@@ -130,6 +130,7 @@ def chunk_of(content: Content, clip: int, k: int) -> tuple[dict, list[bytes]]:
     curves = [list(values) for values in zip(*(p.curves for p in pieces))] if clip == 0 else []
     return dict(kind="chunk", clip=clip, chunk=k, key=content.key, tracks=tracks, ranges=ranges, curves=curves, wrong=wrong_in(pieces, frames.start)), buffers
 
+# %% ../../nbs/80d_widgets.packing.ipynb #3e33aa18
 class Desk:
     "Answers what pages ask for, newest first, in a thread that lives as long as there is something to do"
     def __init__(self, send, room_mb: float = 48):      # send(message, buffers)
@@ -168,7 +169,7 @@ class Desk:
         thread = self.thread
         if thread is not None: thread.join(seconds)
 
-# %% ../../nbs/80d_widgets.packing.ipynb #2af4eeaf
+# %% ../../nbs/80d_widgets.packing.ipynb #b218e496
 MOST_FRAMES, AROUND, HEAVY_MB = 2000, 200, 150      # in a page, unless a range is asked for; of a longer clip where nobody is asked; above that it is said
 
 def check_range(content: Content, start, stop) -> range:
@@ -202,7 +203,7 @@ def beside(content: Content, frames: range, marks: dict) -> range:
     nearest = lambda i: int(np.abs(second.times - second.times[b] - (first.times[i] - first.times[a])).argmin()) if timed else min(max(b + i - a, 0), n - 1)
     return range(nearest(frames.start), nearest(frames.stop - 1) + 1)
 
-# %% ../../nbs/80d_widgets.packing.ipynb #03365c3f
+# %% ../../nbs/80d_widgets.packing.ipynb #f106b79c
 def excerpt(content: Content, frames: range, marks: dict) -> dict:      # traits
     "Traits of a page that holds a range of frames and asks for nothing"
     clip = content.clip.mark(**{m: marks.get(m) for m in ("onset", "apex", "offset")})

@@ -150,6 +150,44 @@ def test_a_python_that_takes_its_time_is_said_and_the_frame_comes_when_it_is_rea
     assert said == seen and not live.evaluate(STATUS, "waiting for Python")
 
 
+def test_what_is_shown_anew_while_a_chunk_is_on_its_way_takes_its_place(live):
+    to(live, 40)
+    right(live, 40)
+    execute(live, "free.clear()")
+    live.mouse.click(*place(live, "track", 2_222, N))       # on its way, and held up
+    live.wait_for_function(STATUS, arg="waiting for Python", timeout=3000)
+    execute(live, "other = clip.replace(source='another'); w.show(other, 'frame', curves=())")
+    live.wait_for_function("() => document.querySelector('.mekit-scrubber').dataset.frame === undefined || document.querySelectorAll('.mekit-scrubber canvas[data-pane]').length === 1")
+    execute(live, "free.set()")
+    to(live, 17_003)
+    right(live, 17_003)
+    execute(live, "w.show(clip, ('frame', 'difference'))")
+    to(live, 2_222)
+    right(live, 2_222)
+    live.wait_for_function("() => document.querySelectorAll('.mekit-scrubber canvas[data-pane]').length === 2")
+
+
+def test_a_second_view_and_a_second_widget_keep_their_own_places(live):
+    "Two displays of one widget share its place; another widget of the same clip has its own chunks"
+    assert execute(live, "v = scrub(clip, 'frame', curves=()); heard = []; v.desk.send = lambda m, b: heard.append(m['chunk']); "
+                         "[x._asked(x, dict(kind='want', clip=0, chunk=3, key=v.meta['chunk']['key']), []) for x in (v, w)]; v.desk.wait(); w.desk.wait(); print(heard)").strip() == "[3]"
+    right(live, 2_222)
+
+
+def test_in_page_mode_the_frames_around_the_present_one_scrub_without_a_kernel(live, page, tmp_path, screen):
+    path = tmp_path / "page.html"
+    path.write_text(execute(live, "w.frame = 12_400; from mekit.widgets.base import whole_page; print(whole_page(w.page(), 'part'))"))
+    page.goto(path.as_uri())
+    ready(page)
+    shown = lambda: page.evaluate(SHOWN.replace("return [Number(root.dataset.frame)", "return [12300 + Number(root.dataset.frame)"))
+    assert shown() == [12_400, 12_400] and page.locator(".m-banner").first.inner_text().startswith("frames 12300 to 12499 of 20000; marked outside of them: onset (30)")
+    page.locator(".mekit-scrubber").focus()
+    page.keyboard.press("End")
+    page.wait_for_function("() => document.querySelector('.mekit-scrubber').dataset.frame === '199'")
+    assert shown() == [12_499, 12_499]
+    screen(page, "long_clip_page")
+
+
 def test_after_a_restart_what_is_held_still_scrubs_and_the_rest_says_why_not(live):
     now = live.evaluate(SHOWN)[0]
     live.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
