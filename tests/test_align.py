@@ -10,13 +10,14 @@ from mekit.anatomy import carry, place, region_mask
 from mekit.core import Lazy, MekitError, MekitWarning
 from mekit.data.clip import Clip, read_clip
 from mekit.data.synthetic import SUPPORTED, synthesize
-from mekit.face.align import REFERENCES, Alignment, align, apply, warp
+from mekit.face.align import Alignment, align, apply
+from mekit.face.register import REFERENCES
+from mekit.face.warp import warp
 from mekit.face.landmarks import landmarks, similarity
 from mekit.labels import Label, Terms
 from mekit.motion.flow import flow
 
-HEADS = {"shift": dict(translation=5.), "turn": dict(rotation=3.), "size": dict(scale=.03), "all": dict(translation=5., rotation=3., scale=.03),
-         "all, noise and lamp": dict(translation=5., rotation=3., scale=.03, noise=2., illumination=.15)}
+HEADS = {"all": dict(translation=5., rotation=3., scale=.03), "all, noise and lamp": dict(translation=5., rotation=3., scale=.03, noise=2., illumination=.15)}
 
 
 def true_heads(clip):
@@ -40,9 +41,9 @@ def references(clip):
     return carry(REFERENCES, clip.truth.landmarks[clip.label.onset])
 
 
-@pytest.mark.parametrize("noise", [0., 1., 3., 6.])
+@pytest.mark.parametrize("noise", [1., 6.])
 def test_a_face_at_rest_gains_no_motion(noise):
-    clip = synthesize((), fps=20, nuisance={"noise": noise} if noise else None, seed=7)
+    clip = synthesize((), fps=20, nuisance={"noise": noise}, seed=7)
     aligned = align(clip)
     gained = off(clip, aligned, skin(clip))
     print(f"noise {noise:g}: rms {np.sqrt((gained**2).mean()):.4f} px over the face, {off(clip, aligned, references(clip)).max():.4f} at most at the references")
@@ -51,7 +52,7 @@ def test_a_face_at_rest_gains_no_motion(noise):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_known_head_is_recovered_at_the_references(head):
-    clip = synthesize((), fps=20, nuisance=HEADS[head], seed=11)
+    clip = synthesize((), fps=14, nuisance=HEADS[head], seed=11)
     error = off(clip, align(clip), references(clip))
     print(f"{head}: {error.max():.4f} px at most")
     assert error.max() < .05
@@ -59,21 +60,45 @@ def test_a_known_head_is_recovered_at_the_references(head):
 
 @pytest.mark.parametrize("unit", SUPPORTED)
 def test_an_expression_is_not_a_head(unit):
-    clip = synthesize({unit: 1.5}, fps=20)
+    clip = synthesize({unit: 1.5}, fps=14, size=192)
     aligned, apex = align(clip), clip.label.apex
     drawn, left = np.asarray(clip.truth.motion[apex]), np.asarray(aligned.truth.flow[apex])
     strong = np.hypot(*drawn) > .5 * np.hypot(*drawn).max()
     lost = np.hypot(*(left - drawn))[strong].max() / np.hypot(*drawn).max()
     print(f"AU{unit}: changed by {lost:.1%} of its peak")
-    assert lost < .05 and not aligned.alignment.doubtful.any() and aligned.alignment.signal[apex] > .5
+    assert lost < .04 and not aligned.alignment.doubtful.any() and aligned.alignment.signal[apex] > .4
 
 
 def test_an_expression_on_a_moving_head_in_noise_is_kept():
-    clip = synthesize({"AU9": 2., "AU1": 1.5}, fps=30, nuisance=dict(translation=6., rotation=3., scale=.03, noise=1.5, illumination=.1), seed=2)
+    clip = synthesize({"AU9": 2., "AU1": 1.5}, fps=16, nuisance=dict(translation=6., rotation=3., scale=.03, noise=1.5, illumination=.1), seed=2)
     aligned, apex = align(clip), clip.label.apex
     drawn = np.asarray(clip.truth.motion[apex])
     strong = np.hypot(*drawn) > .5 * np.hypot(*drawn).max()
-    assert np.hypot(*(aligned.truth.flow[apex] - drawn))[strong].max() < .12 * np.hypot(*drawn).max()
+    assert np.hypot(*(aligned.truth.flow[apex] - drawn))[strong].max() < .1 * np.hypot(*drawn).max()
+
+
+def test_a_wide_motion_that_tugs_at_the_references_is_not_a_head():
+    "The forehead goes up by 4 %IOD and takes the inner eye corners along a little: the cheeks and the jaw outvote them"
+    clip, points = pulled([((0, -.5), .35, 4.)])
+    known = align(clip, landmarks=points).alignment
+    assert np.abs(known.shift).max() < .2 and known.signal.max() > 1.
+
+
+def test_a_wrinkled_nose_alone_is_not_taken_for_the_head_and_the_words_name_it():
+    clip, points = pulled([((0, .05), .1, 3.)])
+    with pytest.warns(MekitWarning, match="or a wrinkled nose's"):
+        known = align(clip, landmarks=points).alignment
+    assert np.abs(known.shift).max() < .03 and known.doubtful.sum() > 4 and "wrinkled" in known.doubt and "frames 0" not in known.doubt
+
+
+def pulled(bumps, n=14, size=192):
+    "A still face on which patches of skin go up and come back: (canonical place, radius in eye distances, %IOD)"
+    face = synthesize((), duration_ms=50, size=size)
+    points, frame = face.truth.landmarks[0], face.frames[0]
+    x, y = np.meshgrid(*[np.arange(size, dtype=np.float32)] * 2)
+    up = sum(much / 100 * face.iod * np.exp(-((x - a)**2 + (y - b)**2) / (2 * (wide * face.iod)**2)) for at, wide, much in bumps for a, b in carry(np.array([at]), points))
+    film = np.stack([cv2.remap(frame, x, (y + s * up).astype(np.float32), cv2.INTER_LANCZOS4) for s in np.sin(np.linspace(0, np.pi, n))])
+    return Clip(film, label=Label(onset=0)), points
 
 
 def jumping(frame, moves, size=(420, 420)):
@@ -120,8 +145,7 @@ def test_a_warp_reads_where_it_says():
 
 # the truth
 
-@pytest.mark.parametrize("size", [None, 160])
-@pytest.mark.parametrize("reference", [None, 3])
+@pytest.mark.parametrize("size, reference", [(None, None), (160, 3)])
 def test_the_truth_is_that_of_the_aligned_clip(size, reference):
     clip = synthesize({"AU12": 3., "AU4": 2.}, fps=20, nuisance=dict(translation=4., rotation=3., scale=.03), seed=5)
     aligned = align(clip, size=size, reference=reference)
@@ -164,29 +188,21 @@ def test_a_cut_clip_keeps_its_part_of_the_alignment():
 
 # the residual
 
-def sliding(n=16, size=1.2):
-    "A still face on which only the bridge of the nose and the inner eye corners slide"
-    face = synthesize((), duration_ms=50)
-    points, frame = face.truth.landmarks[0], face.frames[0]
-    middle = points[[39, 42, 27, 28]].mean(0)
-    y, x = np.mgrid[:256, :256].astype(np.float32)
-    bump = np.exp(-((x - middle[0])**2 + (y - middle[1])**2) / (2 * 15**2))
-    film = np.stack([cv2.remap(frame, (x - s * bump).astype(np.float32), y, cv2.INTER_LANCZOS4) for s in size * np.sin(np.linspace(0, np.pi, n))])
-    return Clip(film, label=Label(onset=0)), points
-
-
 def test_references_that_disagree_with_the_face_are_doubtful_and_flow_refuses():
-    clip, points = sliding()
+    clip, points = pulled([((0, .02), .17, 3.)])
     with pytest.warns(MekitWarning, match="more motion is left at the eye corners"):
         aligned = align(clip, landmarks=points)
     doubtful = aligned.alignment.doubtful
-    assert doubtful[7:9].all() and not doubtful[0]
-    with pytest.raises(MekitError, match="frames whose head motion is out.*residual='warn'"):
+    assert doubtful[6:8].all() and not doubtful[0]
+    with pytest.raises(MekitError, match="frames whose head motion is out.*doubtful.*residual='warn'"):
         flow(aligned)
-    with pytest.warns(MekitWarning, match="what is read there is the head's motion"):
+    with pytest.warns(MekitWarning, match="What is read there may be the head's motion"):
         assert len(flow(aligned, residual="warn")) == len(clip)
     with pytest.raises(MekitError, match="Did you mean 'warn'"):
         flow(aligned, residual="warm")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(flow(aligned, residual="accept")) == len(clip)
     flow(aligned, pairs=[(0, int(np.flatnonzero(~doubtful)[0]))])
     flow(clip)
 
@@ -196,7 +212,7 @@ def test_glasses_hide_the_references_but_not_the_face():
     face = synthesize((), fps=20, nuisance={"translation": 2.}, size=192)
     film = np.array(face.frames)
     film[12:15, 74:112, 60:132] = np.random.default_rng(0).integers(0, 255, (38, 72, 1))
-    with pytest.warns(MekitWarning, match="3 of 20 frames .12 to 14"):
+    with pytest.warns(MekitWarning, match="3 of 20: the eye corners and nose bridge were not recognised .frames 12 to 14"):
         known = align(Clip(film, label=Label(onset=face.label.onset)), landmarks=face.truth.landmarks[face.label.onset]).alignment
     assert np.flatnonzero(known.lost).tolist() == [12, 13, 14]
     assert np.abs(known.shift - face.truth.nuisance["translation"]).max() < .25
@@ -206,7 +222,7 @@ def test_a_hand_before_the_eyes_is_said_and_the_clip_goes_on():
     face = synthesize((), fps=20, size=128)
     film = np.array(face.frames)
     film[8:11, 20:75, 20:110] = 128
-    with pytest.warns(MekitWarning, match="3 of 20 frames .8 to 10.*not recognised"):
+    with pytest.warns(MekitWarning, match="3 of 20: .*not recognised .frames 8 to 10"):
         aligned = align(Clip(film, label=Label(onset=2)), landmarks=face.truth.landmarks[0])
     assert np.flatnonzero(aligned.alignment.lost).tolist() == [8, 9, 10]
     assert np.abs(aligned.alignment.shift[11:]).max() < .01
@@ -272,8 +288,8 @@ def test_what_is_refused(call, message):
 
 
 def test_on_a_real_face_the_residual_is_plausible(video):
-    "A second and a half of a face that moves a lot: turning head, blink, brows. The references end up still, the mean picture sharp"
-    clip = read_clip(video, start=0, stop=36).mark(onset=0)
+    "More than a second of a face that moves a lot: turning head, blink, brows. The references end up still, the mean picture sharp"
+    clip = read_clip(video, start=0, stop=28).mark(onset=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MekitWarning)
         aligned = align(clip, size=192)
@@ -283,7 +299,7 @@ def test_on_a_real_face_the_residual_is_plausible(video):
     assert .005 < np.nanmedian(known.residual_percent) < 2.5 and np.nanmedian(known.residual) < np.nanmedian(known.signal)
     frames = np.asarray(aligned.frames).astype(np.float32).mean(-1)
     crop = np.linalg.inv(similarity(landmarks(clip).points[0][[36, 45]], place((192, 192))[[36, 45]]))
-    held = [warp(np.asarray(clip.frames[t]), crop, (192, 192)).mean(-1) for t in (0, 35)]
+    held = [warp(np.asarray(clip.frames[t]), crop, (192, 192)).mean(-1) for t in (0, 27)]
     middle = np.s_[60:130, 50:140]
     before, after = (np.corrcoef(a[middle].ravel(), b[middle].ravel())[0, 1] for a, b in (held, frames[[0, -1]]))
     print(f"first and last frame around the nose: correlation {before:.2f} in a fixed window, {after:.2f} aligned")

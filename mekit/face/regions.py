@@ -17,9 +17,7 @@ from ..data.clip import Clip, with_terms
 from .landmarks import landmarks as find_landmarks, Landmarks, onset_of, outlined
 from ..labels import AU, parse_au
 
-# %% ../../nbs/22_face.regions.ipynb #149dcbd6
-_TOP = (0., -.7)     # canonical: where the midline meets the hairline
-
+# %% ../../nbs/22_face.regions.ipynb #6fccd43f
 @dataclass(frozen=True, eq=False)
 class Regions:
     "The regions of one face: outlines, masks, and means over them"
@@ -36,44 +34,46 @@ class Regions:
     def shape(self) -> tuple[int, int]: return self.frame.shape[:2]
 
     @property
-    def face(self) -> np.ndarray:
-        "h w bool: inside the outline of the face, from jaw to hairline"
-        return self.mask("face")
+    def face(self) -> np.ndarray: return self.mask("face")     # h w bool: inside the outline, from jaw to hairline
 
-    def polygon(self, name: str) -> np.ndarray:
-        "k 2, pixels: the outline of a region"
-        return region_polygon(name, self.points)
+    def polygon(self, name: str) -> np.ndarray: return region_polygon(name, self.points)     # k 2, pixels: the outline
 
     def mask(self, name: str) -> np.ndarray:
         "h w bool: the pixels of a region; 'left' and 'right' are the subject's halves of the face"
         choose(name, (*REGIONS, "left", "right"), where="Regions.mask", what="region")
-        if name not in ("left", "right"): return region_mask(name, self.points, self.shape)
-        outline = np.vstack([REGIONS["face"][REGIONS["face"][:, 0] >= 0], [_TOP]])
-        left = fill(carry(outline, self.points), self.shape)
-        return self.face & (left if name == "left" else ~left)
+        return _half(self, name) if name in ("left", "right") else region_mask(name, self.points, self.shape)
 
     def au(self, au) -> np.ndarray:
         "h w bool: where an action unit shows; 'AU12L' on the subject's left alone"
         return au_mask(au, self.points, self.shape)
 
-    def mean(self, field, where) -> np.ndarray: return mean_over(field, self.find(where))
-    def find(self, where) -> np.ndarray:
-        "h w bool: a mask as it is, a region's name, or an action unit"
-        if not isinstance(where, (str, AU, int)):
-            mask = np.asarray(where)
-            need(mask.shape == self.shape and mask.dtype == bool, "Regions", expected=f"a mask of bool {self.shape}, a region or an action unit", received=f"{mask.dtype} {mask.shape}")
-            return mask
-        return self.mask(where) if str(where) in (*REGIONS, "left", "right") else self.au(_au(where))
-
+    def mean(self, field, where) -> np.ndarray: return mean_over(field, _find(self, where))     # n
+    def find(self, where) -> np.ndarray: return _find(self, where)     # h w bool
     def __repr__(self) -> str: return f"Regions({len(REGIONS)} on frame {self.number}, inter-ocular distance {iod_of(self.points):.0f} px, {self.how})"
     def _repr_html_(self) -> str: return _outlines(self)
+
+# %% ../../nbs/22_face.regions.ipynb #5c44d0e7
+_TOP = (0., -.7)     # canonical: where the midline meets the hairline
+
+def _half(r: Regions, name: str) -> np.ndarray:     # h w bool
+    "The subject's left or right half of the face"
+    left = fill(carry(np.vstack([REGIONS["face"][REGIONS["face"][:, 0] >= 0], [_TOP]]), r.points), r.shape)
+    return r.face & (left if name == "left" else ~left)
+
+def _find(r: Regions, where) -> np.ndarray:
+    "h w bool: a mask as it is, a region's name, or an action unit"
+    if not isinstance(where, (str, AU, int)):
+        mask = np.asarray(where)
+        need(mask.shape == r.shape and mask.dtype == bool, "Regions", expected=f"a mask of bool {r.shape}, a region or an action unit", received=f"{mask.dtype} {mask.shape}")
+        return mask
+    return r.mask(where) if str(where) in (*REGIONS, "left", "right") else r.au(_au(where))
 
 def _au(where):
     "An action unit, or an error that names the regions too"
     try: return parse_au(f"AU{where}" if isinstance(where, int) else where)
     except ValueError: choose(str(where), (*REGIONS, "left", "right"), where="Regions", what="region or action unit")
 
-# %% ../../nbs/22_face.regions.ipynb #e7f1ffbd
+# %% ../../nbs/22_face.regions.ipynb #f876133e
 def mean_over(field,                # n c h w (its length), or n h w; NaN: unknown
               mask: np.ndarray,     # h w bool
              ) -> np.ndarray:       # n, NaN where the mask is empty
@@ -91,7 +91,7 @@ def _mean_of(field: np.ndarray, mask: np.ndarray) -> float:     # [c] h w
     inside = inside[np.isfinite(inside)]
     return float(inside.mean()) if len(inside) else np.nan
 
-# %% ../../nbs/22_face.regions.ipynb #4b5fa37c
+# %% ../../nbs/22_face.regions.ipynb #07b7ee90
 _HIDDEN = ("face", "jaw", "eye_L", "eye_R")     # drawn without a name, or not at all
 
 def _outlines(r: Regions) -> str:
@@ -129,7 +129,7 @@ def _closer(picture: str, r: Regions) -> str:
     h, w = r.shape
     return picture.replace(f'viewBox="0 0 {w} {h}" width="{round(w * 360 / max(h, w))}"', f'viewBox="{x0:.0f} {y0:.0f} {x1 - x0:.0f} {y1 - y0:.0f}" width="520"')
 
-# %% ../../nbs/22_face.regions.ipynb #050a70ef
+# %% ../../nbs/22_face.regions.ipynb #884c7b15
 @verb
 def regions(clip: Clip,
             *,

@@ -170,21 +170,21 @@ def _pairs(pairs, n: int, label) -> np.ndarray:
     if onset is None and label is not None: warn("flow: this clip has no onset mark; frame 0 stands for it")
     return np.array([[onset or 0, apex]]) if pairs == "apex" else np.stack([np.full(n, onset or 0), np.arange(n)], 1)
 
-# %% ../../nbs/30_motion.flow.ipynb #342c2865
-RESIDUAL = ("refuse", "warn")
+# %% ../../nbs/30_motion.flow.ipynb #0b1793aa
+RESIDUAL = ("refuse", "warn", "accept")
 
 def _check_residual(alignment, index: np.ndarray, residual: str) -> None:
     "Refuse pairs of frames in which the head's motion exceeds the face's, or warn of them"
     choose(residual, RESIDUAL, where="flow", what="residual")
     used = np.unique(index[index[:, 0] != index[:, 1]])
     doubtful = used[np.asarray(alignment.doubtful)[used]] if alignment is not None else used[:0]
-    if not len(doubtful): return
+    if not len(doubtful) or residual == "accept": return
     names = ", ".join(map(str, doubtful[:8])) + (f" and {len(doubtful) - 8} more" if len(doubtful) > 8 else "")
-    what = f"{len(doubtful)} of {len(used)} in which more of it is left than the face moves (frames {names})"
-    if residual == "warn": return warn(f"flow: of the frames whose head motion should be out, {what}; what is read there is the head's motion.")
-    need(False, "flow", expected="frames whose head motion is out", received=what, do="Leave them out (clip[a:b], pairs=...), look at clip.alignment, or go on knowingly with residual='warn'.")
+    what = f"{len(doubtful)} of {len(used)} doubtful (frames {names}): more is left of the head than the face moves, or it was not recognised"
+    if residual == "warn": return warn(f"flow: of the aligned frames {what}. What is read there may be the head's motion.")
+    need(False, "flow", expected="aligned frames whose head motion is out", received=what, do="Leave them out (clip[a:b], pairs=...), look at clip.alignment, or go on knowingly with residual='warn'.")
 
-# %% ../../nbs/30_motion.flow.ipynb #ee9d213a
+# %% ../../nbs/30_motion.flow.ipynb #2769a6ee
 MOST_BYTES = 2e9     # of displacements in one Flow
 
 def _room(n: int, h: int, w: int) -> np.ndarray:
@@ -201,7 +201,7 @@ def flow(source,                    # a Clip, frames (t h w [3]), or a pair (a, 
          pairs="onset",             # "onset", "apex", "next", or (n 2) frame numbers
          params: dict | None = None,  # options of the method
          threads: int | None = None,  # default: one a core, 8 at most
-         residual: str = "refuse",  # frames of an aligned clip whose head motion exceeds the face's: "refuse" or "warn"
+         residual: str = "refuse",  # doubtful frames of an aligned clip: "refuse", "warn" or "accept"
         ) -> Flow:                  # uv n 2 h w, pixels
     "Displacement from frame i to frame j of every pair: `frame_j(x + uv(x)) = frame_i(x)`"
     function = METHODS[choose(method, METHODS, where="flow", what="method")]
