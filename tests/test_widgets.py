@@ -329,6 +329,26 @@ def test_a_torn_picture_of_a_short_clip_is_named_and_the_others_come(clip, which
     assert (state["meta"]["compare"] if which else state["meta"])["wrong"] == {"1": "3.png is cut short"}
 
 
+@pytest.mark.parametrize("above", [600, 10])
+def test_where_flow_is_refused_a_frame_has_a_picture_and_no_values(face, monkeypatch, above):
+    import mekit.motion.flow as m
+    in_chunks(monkeypatch, above)
+    real = m.flow
+    def careful(clip, *, pairs, **more):
+        if pairs[0][1] == 5: raise MekitError("flow: more is left of the head than the face moves")
+        return real(clip, pairs=pairs, **more)
+    monkeypatch.setattr(m, "flow", careful)
+    content = prepare(face, ("frame", "strain"))
+    message, _ = chunk_of(content, 0, 0)
+    ends = message["tracks"]["frame"]
+    assert message["wrong"] == {} and ends[6] > ends[5] and [i for i, r in enumerate(message["ranges"]["strain"]) if r is None] == [5]
+    assert message["curves"][0][5] is None and message["curves"][0][6] is not None
+    if above == 600: assert pack(content)["meta"]["stacks"]["strain"]["pairs"][5] is None
+    monkeypatch.setattr(m, "flow", lambda *a, **k: careful(face, pairs=[[0, 5]]))
+    with pytest.raises(MekitError, match="more is left of the head"):
+        prepare(face, ("frame", "strain"))
+
+
 def test_a_short_clip_without_a_sound_picture_is_an_error():
     from mekit.core import Lazy
     def none(i): raise OSError("torn")

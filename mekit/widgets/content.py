@@ -7,14 +7,15 @@ __all__ = ['CHUNK', 'CHUNKS_ABOVE', 'MOST_PIXELS', 'SAMPLE', 'Content', 'Piece',
            'piece_of', 'said', 'pieces_of', 'sample_of', 'made_of', 'stacks_of', 'on_one_scale', 'source_of', 'prepare',
            'with_second']
 
-# %% ../../nbs/80c_widgets.content.ipynb #0befbd74
+# %% ../../nbs/80c_widgets.content.ipynb #e8a2d575
 import uuid
 import zlib
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core import choose, need, warn
+from ..core import MekitError, choose, need, warn
 from ..data.clip import Clip, read_clip
 from ..viz.frames import encode_jpeg, encode_png
 from .layers import Curve, Fields, Layer, Places, curve_kinds, curves_of, find_places, flow_fields, layers_of
@@ -53,7 +54,7 @@ class Content:
     @property
     def shown(self) -> list[str]: return list(dict.fromkeys(PANES[p][0] for p in self.panes if PANES[p][0]))    # kinds of value that panes need
 
-# %% ../../nbs/80c_widgets.content.ipynb #fed45145
+# %% ../../nbs/80c_widgets.content.ipynb #2516a14b
 @dataclass(frozen=True)
 class Piece:
     "What the page gets of one frame"
@@ -77,8 +78,11 @@ def values_at(content: Content, i: int) -> dict[str, np.ndarray]:       # kind -
     for kind, stack in content.stacks.items():
         k = stack.at(i)
         if k is not None: found[kind] = stack.values[k]
-        elif content.chunked and i in content.layers[kind].at: found[kind] = stack.rounded(content.layers[kind].grid(i))
+        elif content.chunked and i in content.layers[kind].at:
+            with _refusing(content.layers[kind]): found[kind] = stack.rounded(content.layers[kind].grid(i))
     return found
+
+def _refusing(layer: Layer): return suppress(MekitError) if layer.computed else nullcontext()
 
 def piece_of(content: Content, i: int) -> Piece:
     "A frame; what fails is raised"
@@ -99,7 +103,7 @@ def pieces_of(content: Content, frames: range) -> list[Piece]:
         except Exception as problem: return nothing(said(problem))
     return each(one, frames)
 
-# %% ../../nbs/80c_widgets.content.ipynb #b1159e2c
+# %% ../../nbs/80c_widgets.content.ipynb #28fb911a
 def sample_of(clip: Clip, layers: dict) -> tuple[int, ...]:
     "Frames spread evenly over those that have values, and the marked ones"
     marks = {m for m in (clip.label.onset, clip.label.apex, clip.label.offset) if m is not None}
@@ -107,12 +111,20 @@ def sample_of(clip: Clip, layers: dict) -> tuple[int, ...]:
     known = {tuple(sorted(layer.at)) for layer in layers.values()}
     return tuple(sorted(marks.union(*(spread(frames) for frames in known))))
 
+def _grids(layers: dict, i: int) -> dict[str, np.ndarray]:
+    "Values of a frame, less those whose computation is refused"
+    found = {}
+    for kind, layer in layers.items():
+        if i in layer.at:
+            with _refusing(layer): found[kind] = layer.grid(i)
+    return found
+
 def made_of(layers: dict, tracks: dict, frames, quality, whole: bool) -> tuple[dict, dict]:
     "Frame -> its values and its encoded pictures; and frame -> the exception where it has none"
     def one(i):
         try: pictures = {name: encode_frame(clip, i, quality) for name, clip in tracks.items()}
         except Exception as problem: return problem
-        try: return {kind: layer.grid(i) for kind, layer in layers.items() if i in layer.at}, pictures
+        try: return _grids(layers, i), pictures
         except Exception as problem:
             if whole: raise
             return problem
@@ -126,7 +138,8 @@ def stacks_of(layers: dict, made: dict, wrong: dict, limits: dict, places: Place
     stacks = {}
     for kind, layer in layers.items():
         grids = {i: values[kind] for i, (values, _) in made.items() if kind in values}
-        if not grids: raise next(iter(wrong.values()))
+        if not grids:
+            for i in layer.at.keys() & {*made, *wrong}: layer.grid(i)      # raises what each of them was refused for
         pairs = np.array([layer.pairs[layer.at[i]] for i in grids])
         stacks[kind] = quantise(kind, np.stack(list(grids.values())), pairs, limit=limits.get(kind), inside=places.inside)
     return stacks

@@ -21,7 +21,7 @@ from ..labels import AU, parse_au
 from ..viz.style import AU_COLOURS
 from .stacks import KINDS, Stack, check_pairs, grid_mean
 
-# %% ../../nbs/80b_widgets.layers.ipynb #914b2195
+# %% ../../nbs/80b_widgets.layers.ipynb #391582c1
 @dataclass(frozen=True, eq=False)
 class Layer:
     "Values of one kind, computed when they are asked for"
@@ -29,6 +29,7 @@ class Layer:
     pairs: np.ndarray       # n 2: field(k) is shown at frame pairs[k, 1]
     field: object           # k -> c h w
     source: object = None   # what it was made from
+    computed: bool = False  # here, and not given: a frame for which that is refused has no values
 
     @cached_property
     def at(self) -> dict[int, int]: return {int(frame): k for k, frame in enumerate(self.pairs[:, 1])}
@@ -46,7 +47,7 @@ def remembered(function):
         return last.value
     return get
 
-# %% ../../nbs/80b_widgets.layers.ipynb #dbecfb62
+# %% ../../nbs/80b_widgets.layers.ipynb #47d7d63e
 def _check_size(kind: str, shape: tuple, clip: Clip) -> None:
     need(tuple(shape) == clip.shape, f"scrub {kind}", expected=f"values of the frames' size {clip.shape} (h, w)", received=tuple(shape))
 
@@ -83,7 +84,7 @@ def _flow_layers(clip, flow, kinds) -> list[Layer]:
     from mekit.motion.strain import strain
     moved = flow_fields(clip, flow)
     made = {"flow": moved.field, "strain": lambda k: strain(np.asarray(moved.field(k))[None])}
-    return [Layer(kind, moved.pairs, made[kind], moved.source) for kind in made if kind in kinds]
+    return [Layer(kind, moved.pairs, made[kind], moved.source, moved.source is clip.frames) for kind in made if kind in kinds]
 
 # %% ../../nbs/80b_widgets.layers.ipynb #baca548f
 def _grey(clip: Clip, i: int) -> np.ndarray: return cv2.cvtColor(np.asarray(clip.frames[i]), cv2.COLOR_RGB2GRAY).astype(np.float32)[None]

@@ -39,12 +39,13 @@ def lay_out(content: Content, pieces: list[Piece]) -> tuple[dict, dict, bytes, b
 
 def wrong_in(pieces: list[Piece], first: int = 0) -> dict[str, str]: return {str(first + k): p.wrong for k, p in enumerate(pieces) if p.wrong}
 
-# %% ../../nbs/80d_widgets.packing.ipynb #24c4160b
+# %% ../../nbs/80d_widgets.packing.ipynb #f3031a0f
 def _stack_meta(content: Content, kind: str, frames: range, ranges) -> dict:
     "How one kind of value is stored and named"
     k, stack, layer, numbers = KINDS[kind], content.stacks[kind], content.layers[kind], content.clip.numbers
     joined = (lambda a, b: f"{a} → {b}") if frames.start == 0 else (lambda a, b: f"no. {numbers[a]} → no. {numbers[b]}")
-    pairs = [joined(layer.pairs[layer.at[i]][0], i) if i in layer.at else None for i in frames]
+    known = layer.at if content.chunked else stack.places
+    pairs = [joined(layer.pairs[layer.at[i]][0], i) if i in known else None for i in frames]
     second = {"unit": "%IOD", "factor": 100 / content.clip.iod} if k.spatial and content.clip.iod else None
     digits = k.digits if k.quantum else max(0, int(np.ceil(-np.log10(stack.quantum))))
     return dict(ranges=ranges, pairs=pairs, channels=stack.values.shape[1], quantum=stack.quantum, limit=stack.limit,
