@@ -262,10 +262,10 @@ def test_the_second_clip_goes_in_step(at, screen):
 
 
 def test_full_screen_uses_the_room_and_no_more(at, screen):
-    at.set_viewport_size({"width": 1000, "height": 700})
+    at.set_viewport_size({"width": 1000, "height": 900})
     press(at, "v")
     at.wait_for_function("() => document.fullscreenElement?.matches('.mekit-scrubber')")
-    press(at, "w")                                      # five pictures, small enough for captions to wrap
+    press(at, "w")                                      # five pictures in two rows, and captions that wrap
     settled = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => { const r = document.querySelector('.mekit-scrubber'); done([r.scrollHeight <= innerHeight, r.scrollWidth <= innerWidth]); })))"
     assert at.evaluate(settled) == [True, True]
     press(at, "w", "v")

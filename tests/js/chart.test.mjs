@@ -18,8 +18,9 @@ test("no two curves look the same", () => {
 });
 
 test("one unit has one kind of line, and what comes from the same place one colour", () => {
-  const [strain, brow, flow, change] = stylesOf([curve("%", 0, 1), curve("%", 0, 1, "#aa3377"), curve("px", 0, 1), curve("grey levels", 0, 1)]);
+  const [strain, brow, flow, lip, change] = stylesOf([curve("%", 0, 1), curve("%", 0, 1, "#aa3377"), curve("px", 0, 1), curve("px", 0, 1, "#ee6677"), curve("grey levels", 0, 1)]);
   assert.deepEqual([strain.dash, brow.dash], ["", ""]);
+  assert.equal(lip.dash, flow.dash);
   assert.equal(new Set([strain, flow, change].map(s => s.dash)).size, 3);
   assert.equal(new Set([strain, flow, change].map(s => s.colour)).size, 1);
   assert.notEqual(strain.colour, brow.colour);
