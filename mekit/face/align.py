@@ -18,7 +18,7 @@ from .landmarks import apply, landmarks as find_landmarks, Landmarks, onset_of, 
 from .register import levels, register
 from .warp import warp
 
-# %% ../../nbs/21_face.align.ipynb #262c380a
+# %% ../../nbs/21_face.align.ipynb #9fc35084
 LEAST = .1     # %IOD: a residual below this is nobody's concern
 
 def apply_all(maps: np.ndarray, point) -> np.ndarray: return maps[:, :2, :2] @ np.asarray(point, float) + maps[:, :2, 2]     # t 3 3, (2) -> t 2
@@ -29,7 +29,14 @@ def runs(mask: np.ndarray, *, most: int = 4) -> str:     # t bool
     words = [f"{a}" if b == a + 1 else f"{a} to {b - 1}" for a, b in at.reshape(-1, 2)]
     return ", ".join(words[:most]) + (f" and {len(words) - most} more stretches" if len(words) > most else "")
 
-# %% ../../nbs/21_face.align.ipynb #475b134c
+def _doubt(a) -> str:
+    "The doubtful frames of an alignment, by what is wrong with them"
+    why = ((a.doubtful & ~a.lost, "more motion is left at the eye corners and nose bridge than elsewhere in the face, the head's or a wrinkled nose's"),
+           (a.lost, "the eye corners and nose bridge were not recognised"))
+    said = "; ".join(f"{words} (frames {runs(where)})" for where, words in why if where.any())
+    return f"doubtful frames, {a.doubtful.sum()} of {len(a)}: {said}" if said else ""
+
+# %% ../../nbs/21_face.align.ipynb #c8c6470d
 @dataclass(frozen=True, eq=False)
 class Alignment:
     "How the frames of a clip were moved onto one of them, and what motion is left"
@@ -59,13 +66,7 @@ class Alignment:
         "t bool: what is left of the head's motion exceeds what the face does"
         return ~(self.residual <= np.maximum(self.signal, max(2 * self.floor, LEAST / 100 * self.iod)))
 
-    @property
-    def doubt(self) -> str:
-        "Which frames are doubtful and why, for a reader; '' where none is"
-        why = ((self.doubtful & ~self.lost, "more motion is left at the eye corners and nose bridge than elsewhere in the face, the head's or a wrinkled nose's"),
-               (self.lost, "the eye corners and nose bridge were not recognised"))
-        said = "; ".join(f"{words} (frames {runs(where)})" for where, words in why if where.any())
-        return f"doubtful frames, {self.doubtful.sum()} of {len(self)}: {said}" if said else ""
+    doubt = property(lambda self: _doubt(self), doc="which frames are doubtful and why, in words for a reader; '' where none is")
 
     @property
     def note(self) -> str:
