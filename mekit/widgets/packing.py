@@ -63,14 +63,14 @@ def marks_of(clip: Clip, frames: range) -> dict[str, int]:
     marks = {m: getattr(clip.label, m) for m in ("onset", "apex", "offset")}
     return {m: int(i) - frames.start for m, i in marks.items() if i is not None and i in frames}
 
-# %% ../../nbs/80d_widgets.packing.ipynb #12a4dd66
+# %% ../../nbs/80d_widgets.packing.ipynb #bc7ec2f8
 def _clip_meta(content: Content, frames: range, laid) -> dict:
     "What the page must know of either clip"
     clip, (h, w) = content.clip, content.clip.shape
     tracks, ranges = laid or ({}, {})
     mime, rows, columns = "image/png" if content.quality == "lossless" else "image/jpeg", -(-h // STEP), -(-w // STEP)
     cut = slice(frames.start, frames.stop)
-    return dict(title=clip.title, n=len(frames), h=h, w=w, iod=clip.iod, times=None if clip.times is None else np.round(clip.times[cut], 4).tolist(),
+    return dict(title=clip.title, subtitle=_about(content), n=len(frames), h=h, w=w, iod=clip.iod, times=None if clip.times is None else np.round(clip.times[cut], 4).tolist(),
                 numbers=np.asarray(clip.numbers[cut]).tolist(), grid=dict(step=STEP, w=columns, h=rows), marks=marks_of(clip, frames), panes=[_pane_meta(content, p) for p in content.panes],
                 tracks={name: dict(mime=mime, offsets=tracks.get(name)) for name in content.tracks},
                 stacks={kind: _stack_meta(content, kind, frames, ranges.get(kind)) for kind in content.shown}, chunk=None if laid else dict(size=content.size, key=content.key))
@@ -82,17 +82,21 @@ def _precision(content: Content) -> str:
     if content.places.found is not None and any(KINDS[k].of_skin and k not in content.limits for k in content.shown): scaled.append("inside the face")
     return f"{STEP}-px grid; " + "; ".join(each_ + [f"colours scaled {', '.join(scaled)}"] * bool(each_ and scaled))
 
-def _words(content: Content) -> dict:
-    "Title, subtitle and banners"
+def _about(content: Content) -> str:
+    "What a clip is, in a line under its title"
     clip, cam, h, w = content.clip, content.attribution, *content.clip.shape
     about = [f"{w} × {h}", "no time base" if clip.times is None else f"{clip.fps or 0:.4g} fps ({clip.timebase})"]
+    if clip.alignment is not None: about.append(f"aligned, {clip.alignment.note}")
     if cam is not None: about.append(f"{cam.method} of {cam.target} in {cam.layer}, {cam.model}: each map, made on {' × '.join(map(str, cam.grid))}, explains its pair of frames")
-    return dict(title=clip.title, subtitle=" · ".join(about), banners=_banners(content) + [f"second clip: {b}" for b in (_banners(content.compare) if content.compare else [])])
+    return " · ".join(about)
+
+def _words(content: Content) -> dict: return dict(banners=_banners(content) + [f"second clip: {b}" for b in (_banners(content.compare) if content.compare else [])])
 
 def _banners(content: Content) -> list[str]:
-    clip = content.clip
+    clip, hidden = content.clip, any(layer.computed for layer in content.layers.values())
+    doubt = getattr(clip.alignment, "doubt", "")
     private = f"private: to be seen in this notebook only ({clip.label.database or clip.title})" if clip.label.terms.access == "private" else None
-    return [b for b in (private, clip.timing_note()) if b]
+    return [b for b in (private, clip.timing_note(), doubt and doubt + ("; no flow is computed for them" if hidden else "")) if b]
 
 # %% ../../nbs/80d_widgets.packing.ipynb #374f9396
 def _curves_meta(content: Content, frames: range) -> list[dict]:

@@ -66,7 +66,7 @@ export class Scrubber {
       "aria-label": `${meta.title}: ${meta.n} frames. Press question mark for keys` },
     h("header", {}, h("b", {}, meta.title), h("span", { class: "m-note" }, meta.subtitle), helpButton()),
     ...meta.banners.map(text => h("p", { class: "m-banner", role: "note" }, text)), this.lost, this.help,
-    compare ? h("p", { class: "m-second" }, h("b", {}, `clip 2: ${compare.title}`), this.inStep, this.stepButton) : null, stage.node,
+    compare ? h("p", { class: "m-second" }, h("b", {}, `clip 2: ${compare.title}`), h("span", { class: "m-note" }, compare.subtitle), this.inStep, this.stepButton) : null, stage.node,
     this.chart.legend, this.chart.box, this.track, this.controls.node, this.readout.node, this.readout2?.node, this.live);
   }
 
