@@ -913,6 +913,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'mekit.widgets.content._magnified': ('widgets.content.html#_magnified', 'mekit/widgets/content.py'),
                                        'mekit.widgets.content._refusing': ('widgets.content.html#_refusing', 'mekit/widgets/content.py'),
                                        'mekit.widgets.content._same': ('widgets.content.html#_same', 'mekit/widgets/content.py'),
+                                       'mekit.widgets.content._still_where_refused': ( 'widgets.content.html#_still_where_refused',
+                                                                                       'mekit/widgets/content.py'),
                                        'mekit.widgets.content._tracks': ('widgets.content.html#_tracks', 'mekit/widgets/content.py'),
                                        'mekit.widgets.content._whole': ('widgets.content.html#_whole', 'mekit/widgets/content.py'),
                                        'mekit.widgets.content.check_quality': ( 'widgets.content.html#check_quality',

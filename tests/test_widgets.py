@@ -338,9 +338,11 @@ def test_where_flow_is_refused_a_frame_has_a_picture_and_no_values(face, monkeyp
         if pairs[0][1] == 5: raise MekitError("flow: more is left of the head than the face moves")
         return real(clip, pairs=pairs, **more)
     monkeypatch.setattr(m, "flow", careful)
-    content = prepare(face, ("frame", "strain"))
-    message, _ = chunk_of(content, 0, 0)
-    ends = message["tracks"]["frame"]
+    content = prepare(face, ("frame", "magnified", "strain"))
+    message, (pictures, _) = chunk_of(content, 0, 0)
+    ends, more = message["tracks"]["frame"], message["tracks"]["magnified"]
+    as_it_is = [pictures[ends[i]:ends[i + 1]] == pictures[more[i]:more[i + 1]] for i in range(len(ends) - 1)]
+    assert as_it_is[5] and not all(as_it_is)        # the others are magnified
     assert message["wrong"] == {} and ends[6] > ends[5] and [i for i, r in enumerate(message["ranges"]["strain"]) if r is None] == [5]
     assert message["curves"][0][5] is None and message["curves"][0][6] is not None
     if above == 600: assert pack(content)["meta"]["stacks"]["strain"]["pairs"][5] is None

@@ -152,7 +152,7 @@ def on_one_scale(all_stacks: list[dict], limits: dict) -> list[dict]:
         return limits.get(kind, max(s[k].own for s in all_stacks for k in group if k in s))
     return [{kind: replace(stack, limit=limit(kind)) for kind, stack in stacks.items()} for stacks in all_stacks]
 
-# %% ../../nbs/80c_widgets.content.ipynb #daab7271
+# %% ../../nbs/80c_widgets.content.ipynb #815e9e65
 def source_of(data, attribution=None) -> tuple:
     "The clip and the attribution in what was given"
     if hasattr(data, "maps"):
@@ -160,6 +160,13 @@ def source_of(data, attribution=None) -> tuple:
         need(data.clip is not None, "scrub", expected="an attribution that knows its clip", received="one without", do="scrub(clip, attribution=...) shows it on a clip.")
         return data.clip, data
     return (data if isinstance(data, Clip) else read_clip(data)), attribution
+
+def _still_where_refused(moved: Fields) -> Fields:
+    "No movement where the computation of flow is refused: such a frame is shown as it is"
+    def field(k):
+        try: return moved.field(k)
+        except MekitError: return np.zeros((2, *moved.size), np.float32)
+    return replace(moved, field=field)
 
 def _magnified(clip: Clip, magnified, moved: Fields) -> tuple[Clip, float | None]:
     "The magnified track, and its gain where that is known"
@@ -170,7 +177,7 @@ def _magnified(clip: Clip, magnified, moved: Fields) -> tuple[Clip, float | None
     from mekit.motion.magnify import magnify
     if len(moved.pairs) < len(clip) or len(set(moved.pairs[:, 0].tolist())) > 1: moved = flow_fields(clip)      # a pair or two cannot magnify a clip
     factor = 8. if magnified is None else magnified
-    return magnify(clip, factor, flow=moved), float(factor)
+    return magnify(clip, factor, flow=_still_where_refused(moved)), float(factor)
 
 def _whole(clip: Clip, tracks: int, quality) -> bool:
     size = len(clip) * clip.shape[0] * clip.shape[1] * tracks * (4 if quality == "lossless" else 1)

@@ -63,7 +63,7 @@ def marks_of(clip: Clip, frames: range) -> dict[str, int]:
     marks = {m: getattr(clip.label, m) for m in ("onset", "apex", "offset")}
     return {m: int(i) - frames.start for m, i in marks.items() if i is not None and i in frames}
 
-# %% ../../nbs/80d_widgets.packing.ipynb #bc7ec2f8
+# %% ../../nbs/80d_widgets.packing.ipynb #00a41602
 def _clip_meta(content: Content, frames: range, laid) -> dict:
     "What the page must know of either clip"
     clip, (h, w) = content.clip, content.clip.shape
@@ -93,10 +93,10 @@ def _about(content: Content) -> str:
 def _words(content: Content) -> dict: return dict(banners=_banners(content) + [f"second clip: {b}" for b in (_banners(content.compare) if content.compare else [])])
 
 def _banners(content: Content) -> list[str]:
-    clip, hidden = content.clip, any(layer.computed for layer in content.layers.values())
+    clip, left_out = content.clip, ["no flow is computed for them"] * any(layer.computed for layer in content.layers.values()) + ["they are not magnified"] * bool(content.gain)
     doubt = getattr(clip.alignment, "doubt", "")
     private = f"private: to be seen in this notebook only ({clip.label.database or clip.title})" if clip.label.terms.access == "private" else None
-    return [b for b in (private, clip.timing_note(), doubt and doubt + ("; no flow is computed for them" if hidden else "")) if b]
+    return [b for b in (private, clip.timing_note(), doubt and "; ".join([doubt, *left_out])) if b]
 
 # %% ../../nbs/80d_widgets.packing.ipynb #374f9396
 def _curves_meta(content: Content, frames: range) -> list[dict]:

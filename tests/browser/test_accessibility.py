@@ -193,10 +193,10 @@ def test_a_session_by_keyboard_alone(page, two):
     press(page, "Home", "PageUp", "ArrowUp")
     settled(page, f"{ROOT}.dataset.frame === '11'")
     assert page.get_attribute("[data-role=track]", "aria-valuenow") == "11"
-    step = page.inner_text(".m-second span")                                                             # the second clip's step
+    step = page.inner_text(".m-second .m-step")                                                             # the second clip's step
     other = page.locator(".mekit-scrubber").get_attribute("data-frame2")
     press(page, "s")
-    assert page.inner_text(".m-second span") != step and other is not None
+    assert page.inner_text(".m-second .m-step") != step and other is not None
     to(page, "full")                                                                                     # full screen and back
     press(page, "Enter")
     settled(page, f"document.fullscreenElement === {ROOT}")

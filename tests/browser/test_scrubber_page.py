@@ -35,11 +35,11 @@ def opened(page, file):
     page.locator(".mekit-scrubber").focus()
 
 
-def test_60_random_seeks_show_the_right_frame_and_ask_for_nothing(page, file):
+def test_20_random_seeks_show_the_right_frame_and_ask_for_nothing(page, file):
     opened(page, file)
     assert page.get_attribute(".mekit-scrubber", "data-frames") == str(N)
     rng, now = random.Random(1), 0
-    for k in range(60):
+    for k in range(20):
         target = rng.randrange(N)
         if k % 3 == 0:
             by_keys(page, now, target)
@@ -47,7 +47,7 @@ def test_60_random_seeks_show_the_right_frame_and_ask_for_nothing(page, file):
             (by_drag if k % 3 == 1 else by_curve)(page, now, target, N)
         arrived(page, target)
         now = target
-    assert len(drawings(page)) > 200
+    assert len(drawings(page)) > 60
     assert [u for u in page.asked if not u.startswith(("file:", "blob:", "data:"))] == []
 
 

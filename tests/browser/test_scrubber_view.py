@@ -157,6 +157,7 @@ def test_curves_switch_scale_by_unit_break_at_gaps_and_are_read_where_the_pointe
     assert [s.inner_text() for s in at.locator(".m-scale").all()] == ["0 to 1 px", "0 to 3.9 %"]
     assert line(1).count("M") == 2 and line(0).count("M") == 1
     press(at, *["ArrowRight"] * 7)
+    frame_is(at, 7)
     assert "\u2013" in chip(1).inner_text() and "0.700 %" in chip(2).inner_text()
     at.mouse.move(*place(at, "curve", 30, N))
     assert "3.00 %" in chip(2).inner_text() and "frame 30 · 300.0 ms" in at.inner_text(".m-hover")

@@ -61,7 +61,7 @@ export class Scrubber {
     this.help = h("dl", { class: "m-help", hidden: "" }, ...KEYS.flatMap(([k, what]) => [h("dt", {}, k), h("dd", {}, what)]));
     this.lost = h("p", { class: "m-banner", role: "alert", "data-role": "lost", hidden: "" });
     this.live = h("p", { class: "m-aloud", "aria-live": "polite" });
-    this.inStep = h("span"); this.stepButton = h("button", { type: "button", "data-act": "sync", "aria-label": "Choose how the clips go in step", title: "Choose how the clips go in step (s)" });
+    this.inStep = h("span", { class: "m-step" }); this.stepButton = h("button", { type: "button", "data-act": "sync", "aria-label": "Choose how the clips go in step", title: "Choose how the clips go in step (s)" });
     this.root = h("div", { class: `mekit-scrubber ${this.hooks.root ?? ""}`.trim(), tabindex: "0", role: "group", "aria-roledescription": "frame scrubber", "data-frames": meta.n,
       "aria-label": `${meta.title}: ${meta.n} frames. Press question mark for keys` },
     h("header", {}, h("b", {}, meta.title), h("span", { class: "m-note" }, meta.subtitle), helpButton()),
