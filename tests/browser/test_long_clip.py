@@ -59,7 +59,13 @@ def right(page, frame: int) -> None:
     assert said == seen == frame
 
 
-def to(page, frame: int) -> None: execute(page, f"w.frame = {frame}")
+def to(page, frame: int) -> None:
+    "From Python, once it knows where the page has come to rest: what is still on its way there would win"
+    for _ in range(60):
+        if execute(page, "print(w.frame)").strip() == page.get_attribute(".mekit-scrubber", "data-frame"):
+            break
+        page.wait_for_timeout(50)
+    execute(page, f"w.frame = {frame}")
 
 
 def test_opening_makes_a_few_dozen_pictures_and_sends_none(live):
