@@ -310,7 +310,7 @@ def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
 
 def _resized(frames, shape: tuple[int, int], i: int) -> np.ndarray: return resize(np.asarray(frames[i]), shape)
 
-def _opened(source, is_path: bool, options: dict) -> Recording:
+def _opened(source, is_path: bool, options: dict, start, stop) -> Recording:
     "Read an array, a folder, a stack of pages or a video; options that it cannot have are refused"
     path = _found(Path(source).expanduser()) if is_path else None
     kind = "an array" if path is None else "a folder" if path.is_dir() else "an image" if path.suffix.lower() in IMAGES else "a video"
@@ -321,7 +321,7 @@ def _opened(source, is_path: bool, options: dict) -> Recording:
     if given.get("bits") is not None: need(1 <= _index(given["bits"], "read_clip: bits") <= 16, "read_clip", expected="bits from 1 to 16", received=given["bits"])
     if path is None: return read_array(source)
     if kind == "a video": return write.with_notes(read_video(path, **given))
-    return (read_folder if path.is_dir() else read_stack)(path, **given)
+    return read_folder(path, **given, start=start, stop=stop) if path.is_dir() else read_stack(path, **given)
 
 def _sized(clip: Clip, size) -> Clip:
     "The clip with its frames at another size"
@@ -346,7 +346,7 @@ def read_clip(source,                       # video file, folder of images, imag
              ) -> Clip:
     "Open a recording; pictures are decoded when looked at"
     need(not isinstance(source, Clip), "read_clip", expected="a file, a folder or an array", received="a Clip", do="Cut it with clip[a:b].")
-    found = _opened(source, isinstance(source, (str, Path)), dict(check=check, square=square, deinterlace=deinterlace, bits=bits))
+    found = _opened(source, isinstance(source, (str, Path)), dict(check=check, square=square, deinterlace=deinterlace, bits=bits), start, stop)
     where, facts = f"read_clip {found.name}", found.beside
     times, timebase = _declared(found.times, found.numbers, fps, facts.get("timebase"), where)
     clip = Clip(found.frames, times, timebase, found.numbers, *_noted(facts, len(found.numbers), where), found.name)

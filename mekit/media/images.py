@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IMAGES', 'CHECK_PIXELS', 'TABLE', 'LABEL', 'COLUMNS', 'PRIVATE', 'as_frames', 'read_array', 'read_image', 'natural',
-           'some', 'read_folder', 'facts_beside', 'read_stack']
+           'some', 'folder_numbers', 'read_folder', 'facts_beside', 'read_stack']
 
 # %% ../../nbs/07_media.images.ipynb #eac10dd7
 import csv
@@ -163,27 +163,48 @@ def _files(folder: Path, where: str) -> list[Path]:
          do="Give the folder that holds the frames of one clip.")
     return files
 
-def read_folder(folder, *, bits: int | None = None) -> Recording:
+def folder_numbers(folder) -> np.ndarray:      # n int, in frame order
+    "Frame numbers of a folder of images, from their names alone: nothing is opened"
+    return _numbers([f.name for f in _files(Path(folder), f"folder_numbers {folder}")], f"folder_numbers {folder}")
+
+def _within(numbers: np.ndarray, start, stop) -> np.ndarray:
+    "Positions of the numbers start to stop (not included), and of both ends, which say how far the folder reaches"
+    low, high = (v if isinstance(v, (int, np.integer)) else end for v, end in ((start, -np.inf), (stop, np.inf)))
+    kept = (numbers >= low) & (numbers < high) | (not (np.diff(numbers) > 0).all())
+    kept[[0, -1]] = True
+    return np.flatnonzero(kept)
+
+def read_folder(folder,
+                *,
+                bits: int | None = None,    # images of 16 bits: how many of them the camera uses
+                start: int | None = None,   # open the frames numbered start to stop, not included, and both ends of the folder
+                stop: int | None = None,
+               ) -> Recording:
     "The images of a folder, in the order of their numbers"
     folder, where = Path(folder), f"read_clip {folder}"
-    files = _files(folder, where)
+    files, facts = _files(folder, where), facts_beside(folder, where)
+    table = _table(folder, facts, where)
+    known = bool(table) and all(f.name in table for f in files)
+    if table and not known: warn(f"{where}: {TABLE} does not name every image; times and marks are unknown.")
+    numbers = np.array([table[f.name][0] for f in files]) if known else _numbers([f.name for f in files], where)
+    kept = _within(numbers, start, stop)
+    at, sizes = _readable([files[k] for k in kept], bits, where)
+    files, numbers = [files[k] for k in kept[at]], numbers[kept[at]]
+    _one_size([f.name for f in files], sizes, where, "Put each recording into a folder of its own.")
+    _warn_dark(files[0], bits, where)
+    times = np.array([table[f.name][1] for f in files]) if known and facts["timebase"] != "unknown" else None
+    beside = facts | {"places": [table[f.name][2] for f in files]} if known else _access(facts)
+    return Recording(Lazy(functools.partial(_file, files, sizes[0], bits), len(files), (*sizes[0], 3)), times, numbers, str(folder), beside)
+
+def _readable(files: list[Path], bits: int | None, where: str) -> tuple[list[int], list]:
+    "Positions and sizes of the images that can be read; the others are named in a warning"
     first = next((s for s in (_image_size(f, False) for f in files) if isinstance(s, tuple)), (1, 1))
     sizes = [_image_size(f, len(files) * first[0] * first[1] <= CHECK_PIXELS, bits) for f in files]
     good = [i for i, s in enumerate(sizes) if isinstance(s, tuple)]
-    need(bool(good), where, expected="images that can be read", received=f"{len(files)} files, none of which can: {some([f.name for f in files])} ({sizes[0]})")
+    need(good, where, expected="images that can be read", received=f"{len(files)} files, none of which can: {some([f.name for f in files])} ({sizes[0]})")
     bad = [f.name for f, s in zip(files, sizes) if not isinstance(s, tuple)]
     if bad: warn(f"{where}: {len(bad)} of {len(files)} images cannot be read and are left out: {some(bad)}")
-    facts = facts_beside(folder, where)
-    table = _table(folder, facts, where)
-    known = bool(table) and all(f.name in table for f in files)
-    numbers = np.array([table[f.name][0] for f in files]) if known else _numbers([f.name for f in files], where)
-    times = np.array([table[f.name][1] for f in files])[good] if known and facts["timebase"] != "unknown" else None
-    if table and not known: warn(f"{where}: {TABLE} does not name every image; times and marks are unknown.")
-    beside = facts | {"places": [table[files[i].name][2] for i in good]} if known else _access(facts)
-    files, sizes = [files[i] for i in good], [sizes[i] for i in good]
-    _one_size([f.name for f in files], sizes, where, "Put each recording into a folder of its own.")
-    _warn_dark(files[0], bits, where)
-    return Recording(Lazy(functools.partial(_file, files, sizes[0], bits), len(files), (*sizes[0], 3)), times, numbers[good], str(folder), beside)
+    return good, [sizes[i] for i in good]
 
 def _file(files: list[Path], size: tuple[int, int], bits: int | None, i: int) -> np.ndarray: return _again(files[i], size, bits)
 
