@@ -89,7 +89,7 @@ class Protocol:
     def part(self, name: str) -> "Protocol": return _part(self, choose(name, self.parts, where=self.name, what="part"))
     def digest(self) -> str: return _fingerprint(self)
 
-# %% ../../nbs/14b_data.folds.ipynb #51f2e0a2
+# %% ../../nbs/14b_data.folds.ipynb #a5c423cd
 def _complete(p: Protocol) -> None:
     "Keep what is in use; refuse what does not fit together"
     splits = tuple(p.splits)
@@ -121,6 +121,7 @@ def _refuse(p: Protocol) -> None:
     marks = [("leaks counted", found and not p.leaky), ("cleaned labels", "(cleaned" in p.index.name)]
     for mark in (m for m, on in marks if on and m not in p.name): object.__setattr__(p, "name", f"{p.name}, {mark}")
 
+# %% ../../nbs/14b_data.folds.ipynb #74d2b041
 def _fingerprint(p: Protocol) -> str:
     "Content hash: the same for any order of the rows or folds"
     folds = sorted((s.fold, s.train, s.valid, s.test) for s in p.splits)

@@ -113,13 +113,13 @@ def open_clip(entry: Entry, *, margin_ms: float = MARGIN_MS) -> Clip:
     clip = read_clip(entry.path, fps=entry.fps, **_range(entry, margin_ms))
     return clip.replace(label=replace(entry.label, **_positions(entry, clip.numbers)))
 
-# %% ../../nbs/12a_data.index.ipynb #d2bf5dc9
-class Index:
-    "Labelled events by sample key; `index[sample]` opens the clip"
+# %% ../../nbs/12a_data.index.ipynb #5a3d0d34
+class _Keyed:
+    "Entries by sample key, in the order given"
     def __init__(self,
                  entries,               # Entry, each sample once
                  *,
-                 aside=(),              # Problem: rows that could not be used
+                 aside=(),              # Problem: rows and cells that could not be used, or are doubtful
                  corrections=(),        # Problem: cells that were put right, with the wrong value
                  name: str = ""):       # what it is an index of
         self.entries, self.aside, self.corrections, self.name = tuple(entries), tuple(aside), tuple(corrections), name
@@ -134,21 +134,22 @@ class Index:
     def __len__(self) -> int: return len(self.entries)
     def __iter__(self): return iter(self.entries)
     def __contains__(self, sample) -> bool: return sample in self._at
+    def entry(self, sample: str) -> Entry: return self._at[self.known(sample)]
+    def known(self, sample: str) -> str: return sample if sample in self._at else _unknown(self, sample)
+
+# %% ../../nbs/12a_data.index.ipynb #f58af260
+class Index(_Keyed):
+    "Labelled events by sample key; `index[sample]` opens the clip"
+    table = cached_property(lambda self: _table(self))
     def __repr__(self) -> str: return _line(self)
     def _repr_html_(self) -> str: return _picture(self)
     def __getitem__(self, which):
         "A sample key opens its clip; keys, or a mask by sample (Series or array of bool), give an index of those"
         return self.clip(which) if isinstance(which, str) else self._changed(_chosen(self, which))
-    def entry(self, sample: str) -> Entry: return self._at[self.known(sample)]
-    def known(self, sample: str) -> str: return sample if sample in self._at else _unknown(self, sample)
     @verb
     def clip(self, sample: str, *, margin_ms: float = MARGIN_MS) -> Clip:
         "The clip; an event of a longer recording comes with `margin_ms` on either side"
         return open_clip(self.entry(sample), margin_ms=margin_ms)
-    def _changed(self, entries, **changes) -> "Index":
-        return Index(entries, **(dict(aside=self.aside, corrections=self.corrections, name=self.name) | changes))
-    def digest(self) -> str: return _digest(self)
-    table = cached_property(lambda self: _table(self))
     def aus(self, numbers=CD6ME_AUS, *, uncertain: bool = True) -> np.ndarray:
         "Whether each unit was coded in each sample: (n, k) bool, in the order of the index"
         return _au_matrix(self, numbers, uncertain)
@@ -159,6 +160,11 @@ class Index:
     def to_csv(self, path) -> Path:
         "Write the entries to `path`, and beside it what was set aside or corrected"
         return _to_csv(self, Path(path))
+    def digest(self) -> str:
+        "Content hash of the labels, the same in any order of the rows"
+        return _digest(self)
+    def _changed(self, entries, **changes) -> "Index":
+        return Index(entries, **(dict(aside=self.aside, corrections=self.corrections, name=self.name) | changes))
 
 # %% ../../nbs/12a_data.index.ipynb #c51a4830
 def _chosen(index: Index, which) -> list[Entry]:

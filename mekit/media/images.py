@@ -174,6 +174,17 @@ def _within(numbers: np.ndarray, start, stop) -> np.ndarray:
     kept[[0, -1]] = True
     return np.flatnonzero(kept)
 
+def _readable(files: list[Path], bits: int | None, where: str) -> tuple[list[int], list]:
+    "Positions and sizes of the images that can be read; the others are named in a warning"
+    first = next((s for s in (_image_size(f, False) for f in files) if isinstance(s, tuple)), (1, 1))
+    sizes = [_image_size(f, len(files) * first[0] * first[1] <= CHECK_PIXELS, bits) for f in files]
+    good = [i for i, s in enumerate(sizes) if isinstance(s, tuple)]
+    need(good, where, expected="images that can be read", received=f"{len(files)} files, none of which can: {some([f.name for f in files])} ({sizes[0]})")
+    bad = [f.name for f, s in zip(files, sizes) if not isinstance(s, tuple)]
+    if bad: warn(f"{where}: {len(bad)} of {len(files)} images cannot be read and are left out: {some(bad)}")
+    return good, [sizes[i] for i in good]
+
+# %% ../../nbs/07_media.images.ipynb #3c487e59
 def read_folder(folder,
                 *,
                 bits: int | None = None,    # images of 16 bits: how many of them the camera uses
@@ -195,16 +206,6 @@ def read_folder(folder,
     times = np.array([table[f.name][1] for f in files]) if known and facts["timebase"] != "unknown" else None
     beside = facts | {"places": [table[f.name][2] for f in files]} if known else _access(facts)
     return Recording(Lazy(functools.partial(_file, files, sizes[0], bits), len(files), (*sizes[0], 3)), times, numbers, str(folder), beside)
-
-def _readable(files: list[Path], bits: int | None, where: str) -> tuple[list[int], list]:
-    "Positions and sizes of the images that can be read; the others are named in a warning"
-    first = next((s for s in (_image_size(f, False) for f in files) if isinstance(s, tuple)), (1, 1))
-    sizes = [_image_size(f, len(files) * first[0] * first[1] <= CHECK_PIXELS, bits) for f in files]
-    good = [i for i, s in enumerate(sizes) if isinstance(s, tuple)]
-    need(good, where, expected="images that can be read", received=f"{len(files)} files, none of which can: {some([f.name for f in files])} ({sizes[0]})")
-    bad = [f.name for f, s in zip(files, sizes) if not isinstance(s, tuple)]
-    if bad: warn(f"{where}: {len(bad)} of {len(files)} images cannot be read and are left out: {some(bad)}")
-    return good, [sizes[i] for i in good]
 
 def _file(files: list[Path], size: tuple[int, int], bits: int | None, i: int) -> np.ndarray: return _again(files[i], size, bits)
 
