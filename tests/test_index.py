@@ -216,8 +216,8 @@ def test_the_digest_notices(changes):
 
 
 def test_picture_shows_counts_and_escapes_words():
-    html = Index([entry(emotion="<b>"), entry("samm/006/a", terms=Terms())])._repr_html_()
-    assert "&lt;b&gt;" in html and "<b>" not in html and "publishable" in html and "private" in html
+    html = Index([entry(emotion="<i>"), entry("samm/006/a", terms=Terms())])._repr_html_()
+    assert "&lt;i&gt;" in html and "<i>" not in html and "publishable" in html and "private" in html
     assert Index([])._repr_html_()
 
 

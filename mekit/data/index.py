@@ -223,13 +223,13 @@ def combine(*indices: Index) -> Index:
     parts = {k: [x for i in indices for x in getattr(i, k)] for k in ("entries", "aside", "corrections")}
     return Index(parts["entries"], aside=parts["aside"], corrections=parts["corrections"], name=" + ".join(dict.fromkeys(i.name for i in indices if i.name)))
 
-# %% ../../nbs/12a_data.index.ipynb #fe9edd8d
+# %% ../../nbs/12a_data.index.ipynb #4129176e
 def _line(index: Index) -> str:
     "The index in one line"
     missing, people = sum(e.path is None for e in index), len({e.person for e in index} - {None})
     rows, noted = len({(p.file, p.sheet, p.row, p.sample) for p in index.aside if p.what == "row"}), sum(p.what in ("cell", "note") for p in index.aside)
     parts = [f"{len(index)} samples", f"{people} people" if people else "", ", ".join(f"{d} {n}" for d, n in Counter(e.database for e in index).items())]
-    notes = [f"{missing} not on disk" if missing else "", f"{rows} rows set aside" if rows else "", f"{noted} cells doubtful" if noted else "", f"{len(index.corrections)} corrections" if index.corrections else ""]
+    notes = [f"{missing} not on disk" if missing else "", f"{rows} row{"s" * (rows > 1)} set aside" if rows else "", f"{noted} cell{"s" * (noted > 1)} doubtful" if noted else "", f"{len(index.corrections)} corrections" if index.corrections else ""]
     return f"Index({', '.join(p for p in parts + notes if p)})"
 
 def _cell(n: int, of: int) -> str:
@@ -237,22 +237,26 @@ def _cell(n: int, of: int) -> str:
     return f'<td style="text-align:right;padding:1px 6px;background:rgba(0,114,178,{.65 * n / max(of, 1):.2f})">{n or "&middot;"}</td>'
 
 def _row(name: str, entries: list[Entry], numbers) -> str:
-    units, words = Counter(n for e in entries for n in {au.number for au in e.aus}), Counter(e.emotion or "no word" for e in entries)
-    said = ", ".join(f"{escape(str(w))} {n}" for w, n in words.most_common(8)) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+    "Clips, people and units of some entries"
+    units, people = Counter(n for e in entries for n in {au.number for au in e.aus}), len({e.person for e in entries} - {None})
     more = sum(any(au.number not in numbers for au in e.aus) for e in entries)
-    private = "private" if any(e.label.terms.access == "private" for e in entries) else "publishable"
     counts = "".join(_cell(units[n], len(entries)) for n in numbers) + _cell(more, len(entries)) + _cell(sum(not e.aus for e in entries), len(entries))
-    people = len({e.person for e in entries} - {None}) or ""
-    return f'<tr><th style="text-align:left">{escape(str(name))}</th><td>{len(entries)}</td><td>{people}</td>{counts}<td style="text-align:left">{said}</td><td>{private}</td></tr>'
+    private = "private" if any(e.label.terms.access == "private" for e in entries) else "publishable"
+    return f'<tr><th style="text-align:left">{escape(str(name))}</th><td>{len(entries)}</td><td>{people or ""}</td>{counts}<td style="text-align:left;padding-left:8px">{private}</td></tr>'
+
+def _words(name: str, entries: list[Entry]) -> str:
+    "The emotion words of a database, the frequent ones first, whatever their case"
+    words = Counter((e.emotion or "no word").casefold() for e in entries)
+    return f'<div><b>{escape(str(name))}</b> {", ".join(f"{escape(w)} {n}" for w, n in words.most_common(12))}{f" and {len(words) - 12} more words" if len(words) > 12 else ""}</div>'
 
 def _picture(index: Index, numbers=CD6ME_AUS) -> str:
     "Counts by database, action unit and emotion word, as a table that follows the page's colours"
     groups = {d: [e for e in index if e.database == d] for d in index.databases}
-    head = "".join(f"<th>{h}</th>" for h in ("", "clips", "people", *(f"AU{n}" for n in numbers), "other AU", "no AU", "emotion words", "faces"))
-    total = [_row("all", list(index), numbers)] if len(groups) > 1 else []
-    body = "".join([*(_row(d, e, numbers) for d, e in groups.items()), *total])
+    head = "".join(f"<th>{h}</th>" for h in ("", "clips", "people", *(f"AU{n}" for n in numbers), "other AU", "no AU", "faces"))
+    rows = groups | ({"all": list(index)} if len(groups) > 1 else {})
+    body = "".join(_row(d, e, numbers) for d, e in rows.items())
     return (f'<div style="overflow-x:auto;font-size:12px"><table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
-            f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{escape(_line(index))}</div>')
+            f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{"".join(_words(d, e) for d, e in groups.items())}<div>{escape(_line(index))}</div></div>')
 
 # %% ../../nbs/12a_data.index.ipynb #9faf9134
 _WRITTEN = ("sample", "database", "subject", "emotion", "aus", "onset", "apex", "offset", "fps", "path", "shared", "unread", "access", "note", "coder", "origin", "written", "facts", "index")
