@@ -223,13 +223,15 @@ def combine(*indices: Index) -> Index:
     parts = {k: [x for i in indices for x in getattr(i, k)] for k in ("entries", "aside", "corrections")}
     return Index(parts["entries"], aside=parts["aside"], corrections=parts["corrections"], name=" + ".join(dict.fromkeys(i.name for i in indices if i.name)))
 
-# %% ../../nbs/12a_data.index.ipynb #4129176e
+# %% ../../nbs/12a_data.index.ipynb #d2d88ea1
+def _many(n: int, what: str, said: str) -> str: return f"{n}{what}{'s' if what and n > 1 else ''}{said}" if n else ""
+
 def _line(index: Index) -> str:
     "The index in one line"
     missing, people = sum(e.path is None for e in index), len({e.person for e in index} - {None})
     rows, noted = len({(p.file, p.sheet, p.row, p.sample) for p in index.aside if p.what == "row"}), sum(p.what in ("cell", "note") for p in index.aside)
     parts = [f"{len(index)} samples", f"{people} people" if people else "", ", ".join(f"{d} {n}" for d, n in Counter(e.database for e in index).items())]
-    notes = [f"{missing} not on disk" if missing else "", f"{rows} row{"s" * (rows > 1)} set aside" if rows else "", f"{noted} cell{"s" * (noted > 1)} doubtful" if noted else "", f"{len(index.corrections)} corrections" if index.corrections else ""]
+    notes = [_many(missing, "", " not on disk"), _many(rows, " row", " set aside"), _many(noted, " cell", " doubtful"), _many(len(index.corrections), " correction", "")]
     return f"Index({', '.join(p for p in parts + notes if p)})"
 
 def _cell(n: int, of: int) -> str:
