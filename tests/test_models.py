@@ -39,10 +39,10 @@ def test_grid_and_shapes():
 
 
 def test_rows_are_independent(demo_model):
-    x = torch.randn(7, 3, 28, 28)
+    x = torch.randn(7, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     together, order = demo_model.predict(x), torch.tensor([3, 1, 6, 0, 5, 2, 4])
     assert np.allclose(demo_model.predict(x[order]), together[order], atol=1e-6, equal_nan=True)
-    assert np.allclose(demo_model.logits(x, batch=2), demo_model.logits(x), atol=1e-6)
+    assert np.allclose(demo_model.logits(x, batch=2), demo_model.logits(x), atol=1e-4)     # logits reach 40; float32
 
 
 def test_demo_weights_know_six_units(demo_model, clip):
