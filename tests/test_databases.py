@@ -1,7 +1,9 @@
 "The readers of the licensed databases, on label tables and folders that these tests write themselves, good and spoiled"
 import json
 import random
+import shutil
 import warnings
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,7 @@ from spoiled import KINDS, damaged, good, write
 from mekit.core import MekitError, MekitWarning
 from mekit.data.databases import DATABASES, cas_me2, casme, casme2, casme3, dfew, folder, fourdme, mmew, samm, samm_long, smic
 from mekit.data.index import combine, read_index
+from mekit.data.pretend import pretend_all
 from mekit.data.reading import in_form
 from mekit.data.sheets import plain
 from mekit.labels import EMOTIONS, Terms, emotion_class
@@ -374,6 +377,168 @@ def test_folder_of_your_own(tmp_path):
     with pytest.raises(MekitError, match="folders of images, videos, or a table"): folder(tmp_path / "empty", name="mine")
 
 
+# ---- odd folders
+
+CLIP = "casme2/sub01/EP02_01f"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    "All pretend databases in one folder"
+    root = tmp_path_factory.mktemp("a shelf 书架")
+    pretend_all(root, size=32)
+    return root
+
+
+READERS = dict(casme=casme, casme2=casme2, samm=samm, mmew=mmew, casme3a=casme3, casme3c=partial(casme3, part="C"), cas_me2=cas_me2, samm_long=samm_long, dfew=dfew,
+               smic=smic, smic_vis=partial(smic, camera="VIS"), smic_nir=partial(smic, camera="NIR")) | {"4dme": fourdme}
+
+
+@QUIET
+@pytest.mark.parametrize("name", READERS)
+def test_a_root_with_every_database_leads_to_the_pictures_of_the_right_one(name, shelf):
+    here, above = READERS[name](shelf / name), READERS[name](shelf)
+    assert [(e.sample, e.path) for e in above] == [(e.sample, e.path) for e in here] and any(e.path for e in here)
+    assert {e.path.relative_to(shelf).parts[0] for e in above if e.path} == {name}
+
+
+@QUIET
+@pytest.mark.parametrize("name", READERS)
+def test_every_clip_opens_at_its_frames_and_is_private(name, shelf):
+    index = READERS[name](shelf / name)
+    for e in index:
+        if e.path is None: continue
+        clip, last = index[e.sample], -1
+        assert clip.label.terms == Terms("private")
+        for mark, number in zip(("onset", "apex", "offset"), e.marks):
+            at = getattr(clip.label, mark)
+            if at is not None: assert clip.numbers[at] == number and at >= last
+            else: assert number not in clip.numbers or number < max(m for m in e.marks if m is not None)
+            last = last if at is None else at
+
+
+@pytest.mark.parametrize("reader, of, whose", [("casme", "casme2", "CASME II"), ("mmew", "casme2", "CASME II"), ("casme2", "casme", "CASME"), ("samm", "mmew", "MMEW"), ("casme2", "samm", "SAMM"), ("casme3a", "casme3c", "CAS.ME.3 part C")])
+def test_the_folder_of_another_database_is_refused(reader, of, whose, shelf):
+    with pytest.raises(MekitError, match=f"{reader}: expected a label file of .*by its name that of {whose}.*labels="): READERS[reader](shelf / of)
+
+
+def test_a_spreadsheet_of_no_known_name_is_read_and_named(tmp_path):
+    sheet(tmp_path / "mine.xlsx", STANDARD, coded())
+    (tmp_path / "sub01/EP02_01f").mkdir(parents=True)
+    with pytest.warns(MekitWarning, match="casme2: the labels are read from mine.xlsx"): casme2(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        casme2(tmp_path, labels="mine.xlsx")
+
+
+def test_smic_of_one_camera_is_not_read_as_another(shelf, tmp_path):
+    with pytest.raises(MekitError, match="expected the folder of camera HS, received .*smic_vis, by its name that of VIS. Say camera="): smic(shelf / "smic_vis")
+    pictures(tmp_path / "HS/s1/micro/negative/a", range(3))
+    for root in (tmp_path, tmp_path / "HS"):
+        with pytest.raises(MekitError, match="expected the folder of camera NIR, received .*HS, by its name that of HS"): smic(root, camera="NIR")
+    pictures(tmp_path / "VIS/cropped/s1/micro/negative/a", range(4))
+    assert smic(tmp_path, camera="VIS").entry("smic_vis/s1/a").offset == 3
+    assert smic(tmp_path / "VIS/cropped", camera="VIS").entry("smic_vis/s1/a").offset == 3
+
+
+def test_smic_below_a_folder_of_any_name_and_two_of_them(tmp_path):
+    pictures(tmp_path / "unpacked/s1/MICRO/negative/a", range(3))
+    assert smic(tmp_path).samples == ("smic/s1/a",)
+    pictures(tmp_path / "cropped/s1/micro/negative/a", range(5))
+    with pytest.warns(MekitWarning, match="found in .*cropped and also in .*unpacked"): assert smic(tmp_path).entry("smic/s1/a").offset == 4
+
+
+@QUIET
+def test_what_systems_leave_behind_changes_nothing(shelf, tmp_path):
+    root = tmp_path / "copy 副本"
+    shutil.copytree(shelf / "casme2", root)
+    for folder in [root, *(d for d in root.rglob("*") if d.is_dir())]:
+        for name in ("Thumbs.db", ".DS_Store", "desktop.ini", "._img50.jpg"): (folder / name).write_bytes(b"x")
+    for name in ("~$CASME2-coding-20140508.xlsx", "._CASME2-coding-20140508.xlsx", ".~lock.CASME2-coding-20140508.xlsx#"): (root / name).write_bytes(b"x")
+    (root / "__MACOSX/sub01").mkdir(parents=True)
+    (root / "circle").symlink_to("circle")
+    (root / "sub01/circle").symlink_to("circle")
+    (root / "gone.xlsx").symlink_to("nowhere")
+    again, before = casme2(root), casme2(shelf / "casme2")
+    assert again.digest() == before.digest() and len(again[CLIP]) == len(before[CLIP])
+
+
+def test_a_clip_of_smic_without_pictures_does_not_end_the_run(tmp_path):
+    pictures(tmp_path / "s1/micro/negative/a", range(3))
+    (tmp_path / "s1/micro/negative/b").mkdir()
+    (tmp_path / "s1/micro/negative/b/._image1.jpg").write_bytes(b"x")
+    (tmp_path / "s2/micro").mkdir(parents=True)
+    assert [(e.sample, e.marks) for e in smic(tmp_path)] == [("smic/s1/a", (0, None, 2)), ("smic/s1/b", (None, None, None))]
+
+
+def test_an_archive_or_nothing_instead_of_a_folder(tmp_path):
+    archive = tmp_path / "CASME2.zip"
+    archive.write_bytes(b"PK")
+    for reader in (*READERS.values(), partial(folder, name="mine")):
+        with pytest.raises(MekitError, match="CASME2.zip, a file. If it is an archive, unpack it"): reader(archive)
+        with pytest.raises(MekitError, match="nowhere, which is not there"): reader(tmp_path / "nowhere")
+        with pytest.raises(MekitError, match="the folder of the database, received None"): reader(None)
+
+
+@pytest.mark.parametrize("labels, message", [(("x.xlsx",), "a file, or .file, name of a sheet."), (["x.xlsx"], "a file, or .file, name of a sheet."), (".", "a folder"), ("x.xlsx", "which is not there, nor in")])
+def test_labels_that_are_no_file(labels, message, tmp_path):
+    with pytest.raises(MekitError, match=message): casme2(tmp_path, labels=labels)
+
+
+def test_no_label_file_says_where_it_was_looked_for(tmp_path):
+    (tmp_path / "sub01").mkdir()
+    with pytest.raises(MekitError, match=r"CASME2-coding-20140508.* or anything, if it is the only spreadsheet, in .*sub01 or two folders deeper, received no spreadsheet there. Is root="): casme2(tmp_path / "sub01")
+
+
+def test_folders_of_subjects_without_the_clips_are_named(tmp_path):
+    sheet(tmp_path / "CASME2-coding-20140508.xlsx", STANDARD, coded())
+    (tmp_path / "sub01").mkdir()
+    with pytest.warns(MekitWarning, match="none of the clips in it: looked for .subject./.clip., such as casme2/sub01/EP02_01f"): assert casme2(tmp_path).entry(CLIP).path is None
+
+
+@QUIET
+def test_most_clips_count_more_than_most_subjects(tmp_path):
+    sheet(tmp_path / "CASME2-coding-20140508.xlsx", STANDARD, coded(), coded("02"))
+    for place in ("A/sub01", "A/sub02", "B/sub01/EP02_01f"): (tmp_path / place).mkdir(parents=True)
+    assert casme2(tmp_path).entry(CLIP).path == tmp_path / "B/sub01/EP02_01f"
+
+
+@pytest.mark.parametrize("clip", ["anna b\\微笑 1", "anna b/微笑 1/", "./anna b/微笑 1", "anna b//微笑 1", ".\\anna b\\微笑 1.avi"])
+def test_ways_to_write_a_path(clip, tmp_path):
+    place = pictures(tmp_path / "anna b/微笑 1", range(3))
+    (tmp_path / "labels.csv").write_text(f"clip,onset\n{clip},1\n", encoding="utf-8")
+    entry = folder(tmp_path, name="mine").entry("mine/anna b/微笑 1")
+    assert entry.path == place and entry.written["clip"] == clip
+
+
+@QUIET
+def test_a_corrected_name_is_the_name(tmp_path):
+    sheet(tmp_path / "CASME2-coding-20140508.xlsx", STANDARD, coded("01"), coded("02", "b"), coded("03", offset="x"))
+    (tmp_path / "sub07/EP02_01f").mkdir(parents=True)
+    index = casme2(tmp_path, corrections={(CLIP, "subject", "01"): 7, ("casme2/sub02/b", "Filename", "b"): "c", ("casme2/sub03/EP02_01f", "subject", "03"): "4"})
+    assert index.samples == ("casme2/sub07/EP02_01f", "casme2/sub02/c") and index.entry("casme2/sub07/EP02_01f").subject == "sub07" and index.entry("casme2/sub07/EP02_01f").path
+    assert [(p.sample, p.column, p.value) for p in index.corrections] == [("casme2/sub07/EP02_01f", "Subject", "01"), ("casme2/sub02/c", "Filename", "b")]
+    assert [p.sample for p in index.aside] == ["casme2/sub04/EP02_01f"]
+    with pytest.raises(MekitError, match="expected a clip for casme2/sub02/b"): casme2(tmp_path, corrections={("casme2/sub02/b", "clip", "b"): "/"})
+
+
+@QUIET
+def test_a_corrected_onset_leaves_the_key_alone(tmp_path):
+    sheet(tmp_path / "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion"], ["spNO.1", "a", 101, 104, 112, "4", 4, "disgust"])
+    index = casme3(tmp_path, corrections={("casme3a/spNO.1/a/101", "onset", 101): 100})
+    assert index.samples == ("casme3a/spNO.1/a/101",) and index.entry("casme3a/spNO.1/a/101").onset == 100
+
+
+def test_terms_where_nobody_is_known(shelf):
+    with pytest.raises(MekitError, match="dfew: terms: expected Terms for everybody"): dfew(shelf / "dfew", terms={"1": "agreed"})
+
+
+@QUIET
+def test_parts_a_and_c_go_together(shelf):
+    index = combine(casme3(shelf / "casme3a"), casme3(shelf / "casme3c", part="C"))
+    assert len(index) == 20 and len({e.person for e in index}) == 14 and index.databases == ("casme3a", "casme3c")
+
+
 # ---- what the rest relies on
 
 @QUIET
@@ -402,3 +567,7 @@ def test_the_order_of_rows_and_columns_changes_nothing(tmp_path):
 def test_every_database_has_its_words():
     assert set(DATABASES) <= set(EMOTIONS)
     assert EMOTIONS["smic_vis"] == EMOTIONS["smic"] and EMOTIONS["casme3c"] == EMOTIONS["casme3"]
+
+
+def test_published_rates():
+    assert {k: d.fps for k, d in DATABASES.items()} == dict(smic=100, smic_vis=25, smic_nir=25, casme=60, casme2=200, samm=200, mmew=90, casme3a=30, casme3c=30, cas_me2=30, samm_long=200, dfew=None) | {"4dme": 60}

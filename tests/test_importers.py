@@ -130,6 +130,18 @@ def test_broken_files(tmp_path, content, message):
         read_openface(tmp_path / "a.csv")
 
 
+def test_saved_again_with_semicolons(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("frame;timestamp;success;AU04_r\n1;0;1;0,5\n", encoding="utf-8")
+    with pytest.raises(MekitError, match="separated by semicolons"): read_openface(path)
+
+
+def test_a_frame_number_that_cannot_be(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("frame,success,AU04_r\n1,1,.5\n2,1,.5\n900000000,1,.5\n", encoding="utf-8")
+    with pytest.raises(MekitError, match="span at most 10,000,000, received 1 to 900000000"): read_openface(path)
+
+
 def test_no_file(tmp_path):
     with pytest.raises(MekitError, match="no such file"):
         read_libreface(tmp_path / "none.csv")

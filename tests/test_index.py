@@ -102,6 +102,15 @@ def test_masks_and_lists():
     assert len(index[[]]) == 0 and index[["casme2/sub02/a", "casme2/sub00/a"]].samples == ("casme2/sub02/a", "casme2/sub00/a")
 
 
+def test_a_mask_speaks_of_every_sample():
+    index = Index([entry(f"casme2/sub0{k}/a", onset=k or None) for k in range(3)])
+    for mask in (pd.Series([True] * 3), pd.Series([True], index=index.samples[:1]), pd.Series([True] * 4, index=[*index.samples, index.samples[0]])):
+        with pytest.raises(MekitError, match="a mask with every sample in its index"): index[mask]
+    mask = index.table.onset > 1
+    assert mask.dtype == "boolean" and index[mask.iloc[::-1]].samples == index[mask].samples == ("casme2/sub02/a",), "unknown is not chosen; rows do not count"
+    assert index[[*index.samples[:2]]][mask].samples == (), "a mask may speak of more"
+
+
 @pytest.mark.parametrize("a, b, same", [
     (("smic", "s1"), ("smic_vis", "s01"), True), (("smic", "s1"), ("smic_nir", "S1"), True), (("samm", "006"), ("samm_long", "6"), True),
     (("casme3a", "spNO.1"), ("casme3a", "1"), True), (("casme3a", "spNO.1"), ("casme3c", "spNO.1"), False), (("casme", "sub01"), ("casme2", "sub01"), False),
@@ -196,6 +205,14 @@ def test_a_spoilt_line_is_named(tmp_path, column, value, words):
     cells.to_csv(tmp_path / "i.csv", index=False)
     with pytest.raises(MekitError, match=words):
         read_index(tmp_path / "i.csv")
+
+
+@pytest.mark.parametrize("content, words", [(None, "no such file"), (b"", "EmptyDataError"), (b"\0\xff\xfe\x81", "UnicodeDecodeError"), (b"a,b\n1,2\n", "the columns of index.to_csv")])
+def test_what_is_no_index_is_said(tmp_path, content, words):
+    path = tmp_path / "i.csv"
+    if content is not None: path.write_bytes(content)
+    with pytest.raises(MekitError, match=f"i.csv: expected .*{words}"): read_index(path)
+    with pytest.raises(MekitError, match="received a folder"): read_index(tmp_path)
 
 
 # ---- order

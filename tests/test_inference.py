@@ -265,3 +265,16 @@ def test_neighbouring_scores_are_parted():
         s, t = np.array([[low], [high]]), np.array([[False], [True]])
         assert fit_threshold(s, t, KEYS[:2], policy="best_f1", test=[]).decide(s, KEYS[2:4]).tolist() == [[False], [True]]
         low = high
+
+
+@pytest.mark.parametrize("made, said", [(lambda: Threshold("best_f1", np.zeros(2)), "chosen on, received none"), (lambda: Threshold("best", [0.]), "unknown policy"), (lambda: Threshold("fixed", [np.nan]), "a value a unit"), (lambda: Threshold("fixed", [[0.]]), "a value a unit")])
+def test_a_threshold_says_what_it_was_chosen_on(made, said):
+    with pytest.raises(MekitError, match=said):
+        made()
+
+
+def test_a_threshold_stays_as_it_is():
+    values = np.zeros(2)
+    kept = Threshold("fixed", values)
+    values[0] = 9
+    assert kept.values.tolist() == [0, 0] and not kept.values.flags.writeable and Threshold("fixed", [0., 1.]).decide(np.ones((1, 2))).tolist() == [[True, False]]

@@ -32,7 +32,7 @@ def classes(draw):
     return (*(np.array(draw(st.lists(st.sampled_from(u), min_size=n, max_size=n))) for u in used), n_classes)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(classes())
 def test_classes_as_scikit_learn_with_the_label_set_fixed(drawn):
     t, p, n = drawn
@@ -60,7 +60,7 @@ def flags(shape):
 pairs = st.tuples(st.integers(1, 25), st.integers(1, 6)).flatmap(lambda shape: st.tuples(flags(shape), flags(shape)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(pairs)
 def test_units_as_scikit_learn(pair):
     t, p = pair
@@ -71,7 +71,7 @@ def test_units_as_scikit_learn(pair):
     assert np.isnan(facs) if not (t | p).any() else facs == pytest.approx(sk.f1_score(t.ravel(), p.ravel()), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(2, 30).flatmap(lambda n: st.tuples(flags((n, 3)), arrays(float, (n, 3), elements=st.sampled_from([-1., 0., .25, .5, 2.]) | st.floats(-3, 3, width=32)))))
 @pytest.mark.filterwarnings("ignore::mekit.core.MekitWarning")
 def test_auc_as_scikit_learn_ties_included(drawn):
@@ -80,7 +80,7 @@ def test_auc_as_scikit_learn_ties_included(drawn):
         assert np.isnan(found) if a.all() or not a.any() else found == pytest.approx(sk.roc_auc_score(a, b), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(2, 25).flatmap(lambda n: st.tuples(flags((n, 4)), arrays(float, (n, 4), elements=st.sampled_from([0., .2, .4, .4001, .9])), st.lists(st.sampled_from(["casme", "samm", "smic"]), min_size=n, max_size=n), st.permutations(range(n)))))
 @pytest.mark.filterwarnings("ignore::mekit.core.MekitWarning")
 def test_permuting_the_rows_changes_no_number(drawn):
@@ -200,3 +200,10 @@ def test_verdicts_do_not_mix():
                   lambda: m.Verdict("mechanism", "x", computed=True), lambda: m.Verdict("mechanism", "x", .5, True, basis="noise"), lambda: m.Verdict("logic", "x"), lambda: m.verdict_table([])):
         with pytest.raises(MekitError):
             wrong()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "uint64", "int64"])
+def test_class_numbers_of_every_width(kind):
+    "No width overflows or turns into floats: 20 classes are 400 cells"
+    a = np.arange(20).astype(kind)
+    assert np.array_equal(m.confusion(a, a[::-1].copy(), n_classes=20), np.eye(20, dtype=int)[::-1])

@@ -1,7 +1,10 @@
 "Every protocol: the published counts by their rules, people kept apart, and no number that depends on the order of rows"
 import inspect
+import pickle
 import random
+import re
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +16,7 @@ from mekit.core import MekitError
 from mekit.data import databases as D
 from mekit.data import protocols as P
 from mekit.data.duplicates import near_duplicates
+from mekit.data.folds import checked_again, fold_map
 from mekit.data.index import Entry, Index, combine
 from mekit.data.pretend import pretend
 from mekit.data.protocols import (
@@ -555,3 +559,48 @@ def test_everything_is_exported_from_protocols():
     for name in ("Split Protocol Check loso kfold leave_database_out by_group cd6me megc2019 megc2018_cde megc2018_hde cdmer dfew5 megc_spotting leaky_random_split CD6ME_POSITIVES CD6ME_CLIPS METRICS").split():
         assert hasattr(P, name)
     assert P.Check is Check
+
+
+# ---- nothing gets past the constructor
+
+def test_a_protocol_stays_as_it_was_checked():
+    "Its truth, settings and declared people cannot be changed; a copy is the same and as fixed; answers given as lists are kept as tuples"
+    protocol = made("kfold units", people={"casme/1": "casme2/1"}, leaks="drop")
+    sample, before = protocol.index.samples[0], protocol.digest()
+    for change in (lambda: protocol.truth.update({sample: (1,) * 12}), lambda: protocol.settings.__setitem__("k", 9), lambda: protocol.truth.pop(sample), lambda: protocol.people.clear(), lambda: setattr(protocol, "splits", ())):
+        with pytest.raises((TypeError, AttributeError)):
+            change()
+    for copy in (pickle.loads(pickle.dumps(protocol)), deepcopy(protocol), checked_again(protocol)):
+        assert copy.digest() == before and copy.checks == protocol.checks and copy.name == protocol.name
+        with pytest.raises(TypeError):
+            copy.truth[sample] = 0
+    listed = replace(protocol, truth={s: list(t) for s, t in protocol.truth.items()})
+    assert listed.truth == protocol.truth and listed.digest() == before
+
+
+@pytest.mark.parametrize("sides", [dict(train="casme2/1/a", test=("b",)), dict(train=("a",), test="b"), dict(train=("a", None), test=("b",)), dict(train=("a",), test=("b",), valid=(1,))])
+def test_a_split_holds_keys(sides):
+    with pytest.raises(MekitError, match="sample keys to"):
+        Split(**sides)
+
+
+def test_what_changed_behind_the_back_is_found():
+    protocol = made("leave database out")
+    clips = protocol.index.samples
+    object.__setattr__(protocol, "splits", (Split(clips[:-1], clips[-1:], fold="mine"),))
+    assert protocol.check("same person").verdict == "clear", "checked when it was made"
+    with pytest.raises(MekitError, match="same person: found"):
+        checked_again(protocol)
+
+
+def test_pairs_that_are_of_other_clips_are_told():
+    protocol = made("leave database out", duplicates=[("casme2/99/x", "mmew/98/y"), ("casme/01/v/9", "casme/02/v/9")])
+    assert protocol.check("near-duplicates").detail == "1 of 2 pairs given are among the clips in use"
+
+
+def test_names_on_the_map_have_room():
+    "Databases of one or two clips among large ones: names are cut, never drawn over each other"
+    index = Index([entry(f"{d}/{s}/{k}", "disgust") for d, n in (("mmew", 1), ("a_long_database_name", 1), ("casme2", 60)) for s in (1, 2) for k in range(n)])
+    shown = re.findall(r'<text x="(\d+)" y="14">([^<]*)</text>', fold_map(loso(index)))
+    ends = [int(x) + 6.5 * len(name) for x, name in shown]
+    assert len(shown) == 3 and all(end <= int(x) + 3 for end, (x, _) in zip(ends, shown[1:])) and "casme2" in dict(map(reversed, shown))

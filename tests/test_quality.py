@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mekit.core import MekitError
 from mekit.data import databases
 from mekit.data.clip import read_clip
 from mekit.data.duplicates import near_duplicates, overlaps
@@ -145,6 +146,19 @@ def test_every_repair_ends_its_kind_and_is_told(report, kind):
         assert len(done) == len([*index.aside, *index.corrections]) - len([*report.index.aside, *report.index.corrections])
         if kind not in ("near-duplicate", "no face", "several faces", "picture unreadable"):
             assert not [f for f in quality(index, pictures=False) if f.kind == kind]
+
+
+@pytest.mark.parametrize("kinds", [True, None, 3])
+def test_repairs_are_named(report, kinds):
+    with pytest.raises(MekitError, match="expected a kind of finding, several, or"): report.fix(kinds)
+
+
+def test_gaps_are_counted_without_a_number_for_each_frame(tmp_path):
+    from mekit.data.findings import Folders, check_folder
+    for n in (1, 2, 3, 4, 8, 9, 20140508120000): (tmp_path / f"f{n}.jpg").touch()
+    said = [(kind, found) for kind, found, *_ in check_folder(entry("a", 1, 2, 900_000_000, path=tmp_path), Folders())]
+    assert said[1] == ("frame missing", "899999994 of frames 1 to 900000000: 5 to 7, 10 to 900000000")
+    assert [f for k, f, *_ in check_folder(entry("a", 2, 3, 9, path=tmp_path), Folders())] == ["3 of frames 2 to 9: 5 to 7"]
 
 
 def test_nothing_is_repaired_unasked(report):

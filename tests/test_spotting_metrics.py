@@ -37,7 +37,7 @@ spans = st.tuples(st.integers(0, 12), st.integers(0, 9), st.sampled_from(["micro
 crowded = st.tuples(st.integers(0, 4), st.integers(6, 12), st.sampled_from([.1, .2, .2, .4])).map(lambda v: span(v[0], v[0] + v[1], score=v[2]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(*[st.tuples(st.lists(s, max_size=5), st.lists(s, max_size=6)) for s in (spans, crowded)]))
 def test_as_many_hits_as_there_can_be(drawn):
     truth, proposals = drawn
@@ -52,7 +52,7 @@ def test_as_many_hits_as_there_can_be(drawn):
     assert all(found.scores()[k] == found.scores("micro")[k] + found.scores("macro")[k] for k in ("TP", "FP", "FN", "truth", "proposals"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(spans, max_size=6), st.lists(spans, max_size=8), st.randoms())
 def test_the_order_of_rows_changes_no_number(truth, proposals, random):
     one = score_intervals(truth, proposals, videos=VIDEOS)
@@ -62,7 +62,7 @@ def test_the_order_of_rows_changes_no_number(truth, proposals, random):
     assert (one.hits, one.missed, one.false) == (two.hits, two.missed, two.false)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([.1, .2, .5, .7, .9])), min_size=1, max_size=15), st.integers(0, 4))
 def test_average_precision_as_scikit_learn(drawn, unfound):
     "Events far apart: the hits are known, and scikit-learn's number only wants the events never found"
@@ -76,7 +76,7 @@ def test_average_precision_as_scikit_learn(drawn, unfound):
         assert found == pytest.approx(average_precision_score(hit, scores) * hit.sum() / len(truth) if hit.any() else 0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(crowded, min_size=1, max_size=4), st.lists(crowded, max_size=6))
 def test_average_precision_by_cutting_the_list_at_every_score(truth, proposals):
     ap, recall = 0., 0.

@@ -8,7 +8,7 @@ __all__ = ['SEVERITIES', 'KINDS', 'MARKS', 'LIMIT_MS', 'RISE_MS', 'LONG_MS', 'WO
            'counts_that_differ', 'rates_that_disagree', 'of_the_reader', 'events_that_overlap', 'each', 'said_once',
            'from_tables', 'check_face', 'check_pictures', 'copies']
 
-# %% ../../nbs/13a_data.findings.ipynb #528d460b
+# %% ../../nbs/13a_data.findings.ipynb #1695fefc
 import re
 import warnings
 from collections import Counter, defaultdict
@@ -26,7 +26,7 @@ from .duplicates import near_duplicates, overlaps, picture_files
 from .index import NUMBERED, Entry, Index, plain_subject
 from ..labels import EMOTIONS, PUBLISHED, Label, emotion_word
 from ..media.images import folder_numbers, read_image, some
-from ..media.index import ranges, usual_rate
+from ..media.index import usual_rate
 
 # %% ../../nbs/13a_data.findings.ipynb #f5d1415c
 _KINDS = """
@@ -150,7 +150,7 @@ def check_words(e: Entry):
     if not e.aus and not e.unread and not e.emotion: yield "AU and emotion missing", "neither a unit nor a word", "", ()
     if e.emotion and (why := _unknown_word(e.emotion, e.database)): yield "emotion unknown", why, "", ()
 
-# %% ../../nbs/13a_data.findings.ipynb #254af402
+# %% ../../nbs/13a_data.findings.ipynb #e04e059d
 class Folders:
     "Frame numbers of each folder, listed once: numbers, or why there are none; and what was doubtful"
     def __init__(self): self.held = {}
@@ -162,6 +162,12 @@ class Folders:
             warnings.simplefilter("always")
             try: return folder_numbers(path), "", "; ".join(str(w.message) for w in said)
             except (MekitError, OSError) as error: return None, str(error), ""
+
+def _missing(numbers: np.ndarray, first: int, last: int) -> list[tuple[int, int]]:
+    "The gaps from one mark to another, as first and last number of each, as far as there are frames"
+    low, high = max(first, int(numbers[0])), min(last, int(numbers[-1]))
+    ends = [low - 1, *numbers[(numbers >= low) & (numbers <= high)].tolist(), high + 1]
+    return [(a + 1, b - 1) for a, b in zip(ends, ends[1:]) if b - a > 1]
 
 def check_folder(e: Entry, folders: Folders):
     "(kind, found, do, marks) for the names of the frames"
@@ -175,8 +181,8 @@ def check_folder(e: Entry, folders: Folders):
     outside = [n for n, m in zip(MARKS, e.marks) if m is not None and m not in have]
     if outside: yield "marks outside", f"{', '.join(f'{n} {getattr(e, n)}' for n in outside)}; on disk are {numbers[0]} to {numbers[-1]}", "", tuple(outside)
     if len(known) < 2: return
-    inside = [n for n in range(max(min(known), int(numbers[0])), min(max(known), int(numbers[-1])) + 1) if n not in have]
-    if inside: yield "frame missing", f"{len(inside)} of frames {min(known)} to {max(known)}: {ranges(inside)}", "", ()
+    gone = _missing(numbers, min(known), max(known))
+    if gone: yield "frame missing", f"{sum(b - a + 1 for a, b in gone)} of frames {min(known)} to {max(known)}: {', '.join(f'{a} to {b}' if a < b else str(a) for a, b in gone)}", "", ()
 
 # %% ../../nbs/13a_data.findings.ipynb #f1b0c03b
 _plain = lru_cache(maxsize=65_536)(plain_subject)

@@ -166,14 +166,20 @@ class Index(_Keyed):
     def _changed(self, entries, **changes) -> "Index":
         return Index(entries, **(dict(aside=self.aside, corrections=self.corrections, name=self.name) | changes))
 
-# %% ../../nbs/12a_data.index.ipynb #c51a4830
+# %% ../../nbs/12a_data.index.ipynb #9caf545c
 def _chosen(index: Index, which) -> list[Entry]:
     "The entries of a list of keys, or of a mask"
-    if isinstance(which, pd.Series) and which.dtype == bool: which = [s for s in index.samples if which.get(s, False)]
+    if isinstance(which, pd.Series) and len(which) and all(isinstance(w, (bool, np.bool_)) or w is pd.NA for w in which): which = _masked(index, which)
     which = np.asarray(list(which) if not isinstance(which, (int, slice, float)) else [which], dtype=object)
     if len(which) == len(index) and all(isinstance(w, (bool, np.bool_)) for w in which): return [e for e, on in zip(index, which) if on]
     need(all(isinstance(w, str) for w in which), "index[...]", expected="a sample key, a list of keys, or a mask of bool for every entry", received=repr(which[0]) if len(which) else "nothing", do="An index has no positions: sorting it must change no number.")
     return [index.entry(w) for w in which]
+
+def _masked(index: Index, mask: pd.Series) -> list[str]:
+    "The samples for which a mask is true; it must speak of each of them once, by its key, in any order"
+    without = [s for s in index.samples if s not in mask.index]
+    need(not without and mask.index.is_unique, "index[...]", expected="a mask with every sample in its index, once", received=f"none for {some(without)}" if without else "a sample twice", do="index.table makes such masks: index[index.table.emotion == 'fear'].")
+    return [s for s in index.samples if mask[s] is not pd.NA and mask[s]]
 
 def _unknown(index: Index, sample) -> str:
     "Raise with the close match"
@@ -283,7 +289,7 @@ def _to_csv(index: Index, path: Path) -> Path:
 
 def _beside(path: Path) -> Path: return path.with_name(f"{path.stem}.problems{path.suffix}")
 
-# %% ../../nbs/12a_data.index.ipynb #5fd52c85
+# %% ../../nbs/12a_data.index.ipynb #ad45d18f
 def _entry_of(row: dict, folder: Path) -> Entry:
     "Cells as an entry; anything that cannot be read raises a ValueError"
     def text(name): return row[name] or None
@@ -297,7 +303,9 @@ def _entry_of(row: dict, folder: Path) -> Entry:
 def read_index(path) -> Index:
     "The index that `to_csv` wrote"
     path, entries = Path(path), []
-    cells = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    need(path.is_file(), str(path), expected="the file that index.to_csv wrote", received="a folder" if path.is_dir() else "no such file")
+    try: cells = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error: raise MekitError(f"{path}: expected the file that index.to_csv wrote, received {type(error).__name__}: {error}") from None
     missing = [c for c in _WRITTEN if c not in cells.columns]
     need(not missing, str(path), expected=f"the columns of index.to_csv; {', '.join(missing)} missing", received=", ".join(cells.columns), do="A label file of your own is read by mekit.data.databases.folder.")
     for k, row in enumerate(cells.to_dict("records")):

@@ -150,7 +150,7 @@ class _Bench:
             self._note(self.changed, "correction", e, f, "subject", e.subject, f"now {best!r}", "renamed")
             self.entries[e.sample] = replace(e, label=replace(e.label, subject=best))
 
-# %% ../../nbs/13b_data.quality.ipynb #7ddcff14
+# %% ../../nbs/13b_data.quality.ipynb #a87ecff2
 def _cut(bench: _Bench, f: Finding) -> None:
     "Let the later event start after the earlier one, or leave it out"
     e, other = bench.entries[f.sample], bench.entries[f.others[0]]
@@ -162,6 +162,7 @@ def _cut(bench: _Bench, f: Finding) -> None:
 
 def _plan(kinds) -> dict[str, str]:
     "Kind -> repair, for one name, several, or a dict that says how"
+    need(isinstance(kinds, (str, dict, list, tuple, set, frozenset)), "fix", expected="a kind of finding, several, or {kind: repair}", received=repr(kinds), do="quality(index).counts lists the kinds found.")
     wanted = {kinds: None} if isinstance(kinds, str) else dict(kinds) if isinstance(kinds, dict) else dict.fromkeys(kinds)
     for kind, how in wanted.items():
         choose(kind, KINDS, where="fix", what="kind")

@@ -6,7 +6,7 @@
 __all__ = ['CORE', 'KIND', 'ALSO', 'Database', 'columns', 'in_form', 'names_of', 'paths_of', 'terms_of', 'index_of',
            'read_database']
 
-# %% ../../nbs/12b_data.reading.ipynb #65675604
+# %% ../../nbs/12b_data.reading.ipynb #5ae6d92f
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +15,7 @@ from typing import Callable
 
 from ..core import MekitError, choose, need, warn
 from .clip import VIDEOS
-from .folders import Folders, find, label_file, start_folder
+from .folders import Folders, find, label_file, matching, start_folder
 from .index import Entry, Index
 from .sheets import Column, Problem, Row, Table, cell_value, plain, read_table
 from ..labels import Label, Terms, parse_aus
@@ -50,7 +50,7 @@ def columns(*, also: dict = {}, **headers: str) -> tuple[Column, ...]:
     def column(name, header, required): return Column(name, (header, *ALSO.get(name, ())), KIND.get(name, "text"), required=required, spoils=required or name in CORE, blank=name not in ("subject", "clip", "kind"))
     return tuple([*(column(n, h, True) for n, h in headers.items()), *(column(n, h, False) for n, h in also.items())])
 
-# %% ../../nbs/12b_data.reading.ipynb #42e12f93
+# %% ../../nbs/12b_data.reading.ipynb #ae989bc1
 @lru_cache(maxsize=200_000)
 def in_form(form: str, text: str | None) -> str | None:
     "A name in the form of a database's folders: `sub{:02d}` makes sub01 of 1, 01 and SUB1"
@@ -58,7 +58,10 @@ def in_form(form: str, text: str | None) -> str | None:
     found = re.fullmatch(rf"(?:{re.escape(form.partition('{')[0])})?[\s_.-]*([0-9]{{1,9}})", text, re.I)
     return form.format(int(found[1])) if found else text
 
-def _without_suffix(clip: str) -> str: return clip.rsplit(".", 1)[0] if clip.lower().endswith(VIDEOS) else clip
+def _tidy(clip: str) -> str:
+    "A clip as a path below its subject: with /, without a leading ./ and without the suffix of a video"
+    clip = "/".join(p for p in clip.replace("\\", "/").split("/") if p not in ("", ".")) or clip
+    return clip.rsplit(".", 1)[0] if clip.lower().endswith(VIDEOS) else clip
 
 def names_of(db: Database, row: Row) -> dict[str, str] | None:
     "What keys and folders are made of; None where the row does not say"
@@ -66,11 +69,11 @@ def names_of(db: Database, row: Row) -> dict[str, str] | None:
     if clip is None or subject is None and any(c.name == "subject" and c.required for c in db.columns): return None
     onset = row.values.get("onset")
     written = str(row.written.get("onset") or "unknown").strip().replace("/", "unknown")
-    names = dict(subject=subject, clip=in_form(db.clip, _without_suffix(clip)), onset=written if onset is None else str(onset), emotion=row.values.get("emotion") or "")
+    names = dict(subject=subject, clip=in_form(db.clip, _tidy(clip)), onset=written if onset is None else str(onset), emotion=row.values.get("emotion") or "")
     form = db.sample if subject is not None else db.sample.replace("{subject}/", "")
     return names | dict(sample=f"{db.key}/{form.format(**names)}")
 
-# %% ../../nbs/12b_data.reading.ipynb #91e232f8
+# %% ../../nbs/12b_data.reading.ipynb #1a5c8d76
 def _by_sample(db: Database, corrections: dict | None) -> dict:
     "sample -> {(name of a column, wrong value as text): right value}"
     known, out = {plain(n): c.name for c in db.columns for n in (c.name, *c.aliases)}, {}
@@ -89,10 +92,11 @@ def _corrected(db: Database, table: Table, row: Row, sample: str, mine: dict) ->
         if wrong not in ("" if cell is None else str(cell).strip(), str(row.values.get(name))): continue
         try: values[name] = cell_value(right, kinds[name])
         except ValueError as why: raise MekitError(f"{db.key}: corrections: {right!r} for {sample}, {name}: {why}") from None
+        need(values[name] is not None or name not in ("subject", "clip"), f"{db.key}: corrections", expected=f"a {name} for {sample}", received=repr(right))
         done[sample, name, wrong] = Problem("correction", sample, table.file, table.sheet, row.number, table.titles.get(name, name), "" if cell is None else str(cell), f"corrected to {right!r}")
     return row._replace(values=values), done
 
-# %% ../../nbs/12b_data.reading.ipynb #3db36412
+# %% ../../nbs/12b_data.reading.ipynb #61a0d4a7
 def _usable(db: Database, table: Table, corrections: dict):
     "(row, names, corrections made, notes) of each row that can be used; a list of Problem of each that cannot"
     bad = {}
@@ -101,7 +105,10 @@ def _usable(db: Database, table: Table, corrections: dict):
         names, here = names_of(db, row), bad.get(row.number, [])
         sample = names and names["sample"]
         corrected, done = _corrected(db, table, row, sample, corrections[sample]) if sample in corrections else (row, {})
-        here = [replace(p, sample=sample) for p in here if p.column not in {d.column for d in done.values()}]
+        if done:
+            names = names_of(db, corrected._replace(values=corrected.values | {"onset": row.values.get("onset")}))
+            done = {key: replace(p, sample=names["sample"]) for key, p in done.items()}
+        here = [replace(p, sample=names and names["sample"]) for p in here if p.column not in {d.column for d in done.values()}]
         if any(p.what == "row" for p in here) or names is None: yield here
         else: yield _finished(db, table, corrected, names, done, here)
 
@@ -129,32 +136,36 @@ def _twice(found: list, table: Table) -> tuple[list, list[Problem]]:
         aside.append(Problem("row", sample, table.file, table.sheet, row.number, table.titles.get("clip"), str(row.written.get("clip") or ""), why))
     return [i for i in found if i[1]["sample"] not in unlike and i is first[i[1]["sample"]]], aside
 
-# %% ../../nbs/12b_data.reading.ipynb #112cae1b
+# %% ../../nbs/12b_data.reading.ipynb #29dae258
 def _pieces(template: str, names: dict) -> list[str] | None:
     "The parts of a path; None where a name is missing"
     if any(f"{{{k}}}" in template and not names[k] for k in names): return None
     return [piece for part in template.split("/") for piece in part.format(**names).split("/")]
 
-def paths_of(db: Database, all_names: list[dict], folders: Folders) -> list[Path | None]:
+def paths_of(db: Database, all_names: list[dict], folders: Folders, near: Path | None = None) -> list[Path | None]:
     "The folder or video of each row"
     first = {p[0] for template in db.paths for names in all_names if (p := _pieces(template, names)) and p[0] != "*"}
-    start = start_folder(folders, first, db.key) if first else None
-    if start is None: return [None] * len(all_names)
-    def path(names):
+    def path(start, names):
         tries = (find(folders, start, pieces) for template in db.paths if (pieces := _pieces(template, names)))
         return next((p for p in tries if p is not None), None)
-    return [path(names) for names in all_names]
+    tried = all_names[::max(1, len(all_names) // 300)]
+    def found(start): return sum(path(start, names) is not None for names in tried)
+    start = start_folder(folders, first, db.key, near=near, found=found) if first else None
+    paths = [start and path(start, names) for names in all_names]
+    if start and not any(paths): warn(f"{db.key}: {start} has folders of these names, and none of the clips in it: looked for {' or '.join(db.paths)}, such as {all_names[0]['sample']}.")
+    return paths
 
 def terms_of(terms, subjects: set, where: str) -> Callable:
     "subject -> Terms: private, unless the user says otherwise"
     if isinstance(terms, Terms): return lambda subject: terms
     need(terms is None or isinstance(terms, dict), where, expected="terms= as {subject: 'why this face may be shown'}, or Terms for everybody", received=repr(terms))
+    need(not terms or subjects, f"{where}: terms", expected="Terms for everybody, since no subject is known here", received=repr(terms))
     for subject, note in (terms or {}).items():
         choose(subject, sorted(subjects), where=f"{where}: terms", what="subject")
         need(isinstance(note, str) and note.strip(), f"{where}: terms", expected=f"why the face of {subject} may be shown", received=repr(note))
     return lambda subject: Terms("publishable", terms[subject].strip()) if terms and subject in terms else Terms("private")
 
-# %% ../../nbs/12b_data.reading.ipynb #95bd690e
+# %% ../../nbs/12b_data.reading.ipynb #c19de4c1
 @lru_cache(maxsize=50_000)
 def _parsed(cell): return parse_aus(cell)
 
@@ -167,8 +178,8 @@ def _entry(db: Database, table: Table, row: Row, names: dict, path: Path | None,
     return Entry(label, values.get("onset"), values.get("apex"), values.get("offset"), path, fps and float(fps), db.shared, unread,
                  {k: v for k, v in row.written.items() if v is not None}, table.origin(row) if table.file else str(path), facts)
 
-def index_of(db: Database, tables: list[Table], folders: Folders, *, terms=None, corrections=None) -> Index:
-    "The index of one or several label tables"
+def index_of(db: Database, tables: list[Table], folders: Folders, *, terms=None, corrections=None, near: Path | None = None) -> Index:
+    "The index of one or several label tables, the file of which lies in `near`"
     mine, kept, aside, applied = _by_sample(db, corrections), [], [], {}
     for table in tables:
         items = list(_usable(db, table, mine))
@@ -179,7 +190,7 @@ def index_of(db: Database, tables: list[Table], folders: Folders, *, terms=None,
     idle = {(sample, *key) for sample, own in mine.items() for key in own} - set(applied)
     if idle: warn(f"{db.key}: {len(idle)} correction{'s' if len(idle) > 1 else ''} fit no row and did nothing: {some(sorted(idle))}.")
     allowed = terms_of(terms, {names["subject"] for _, _, names in kept} - {None}, db.key)
-    where = paths_of(db, [names for *_, names in kept], folders)
+    where = paths_of(db, [names for *_, names in kept], folders, near)
     _report(db, aside)
     return Index([_entry(db, table, row, names, path, allowed(names["subject"])) for (table, row, names), path in zip(kept, where)], aside=aside, corrections=applied.values(), name=db.key)
 
@@ -188,10 +199,17 @@ def _report(db: Database, aside: list[Problem]) -> None:
     rows, rest = {(p.file, p.row) for p in aside if p.what == "row"}, [p for p in aside if p.what != "row"]
     if aside: warn(f"{db.key}: {len(rows)} row{'s' * (len(rows) != 1)} set aside and {len(rest)} cell{'s' * (len(rest) != 1)} doubted; index.aside lists them. The first: {aside[0]}")
 
-# %% ../../nbs/12b_data.reading.ipynb #a0f2ef27
-def read_database(db: Database, root, labels=None, terms=None, corrections=None) -> Index:
-    "The index of a database with one label table"
-    file, sheet = labels if isinstance(labels, tuple) else (labels, None)
+# %% ../../nbs/12b_data.reading.ipynb #78ad2f2d
+def read_database(db: Database, root, labels=None, terms=None, corrections=None, others=()) -> Index:
+    "The index of a database with one label table; `others` are those that it must not be taken for"
+    file, sheet = labels if isinstance(labels, tuple) and len(labels) == 2 else (labels, None)
     path = label_file(root, (*db.files, "*"), labels=file, where=db.key)
+    if labels is None and not matching([path], db.files): _other_name(db, path, others)
     table = read_table(path, db.columns, sheet=sheet, name=db.key, extra=db.extra)
-    return index_of(db, [table], Folders(root), terms=terms, corrections=corrections)
+    return index_of(db, [table], Folders(root), terms=terms, corrections=corrections, near=path.parent)
+
+def _other_name(db: Database, path: Path, others) -> None:
+    "Refuse the label file of another database; say which file of no known name is read"
+    whose = [other.title for other in others if other is not db and matching([path], [p for p in other.files if p[0] != "*"])]
+    need(not whose, db.key, expected=f"a label file of {db.title}", received=f"{path.name}, by its name that of {' or '.join(whose)}", do="If it is the right one, say so: labels='...'.")
+    warn(f"{db.key}: the labels are read from {path.name}, the only spreadsheet there; {db.title}'s own is called {' or '.join(db.files)}.")

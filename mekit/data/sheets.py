@@ -290,7 +290,7 @@ def _table(sheet: Grid, header: _Header, columns, file: str, where: str, extra: 
     titles = {name: " ".join(str(body.heads[at]).split()) for name, at in body.at.items()}
     return Table(tuple(body.rows), file, sheet.name, tuple(_names(body.heads)), titles, tuple(body.problems), body.aside)
 
-# %% ../../nbs/12_data.sheets.ipynb #2478ad06
+# %% ../../nbs/12_data.sheets.ipynb #fc06e566
 @verb
 def read_table(path,                        # .xlsx, .xls, .csv or .tsv
                columns,                     # Column of each column that is wanted
@@ -304,7 +304,7 @@ def read_table(path,                        # .xlsx, .xls, .csv or .tsv
     sheets = open_grids(path)
     if sheet is not None: sheets = [s for s in sheets if s.name == choose(sheet, [s.name for s in sheets], where=f"{where}{path.name}", what="sheet")]
     tried = [(s, _header(s, columns)) for s in sheets if s.rows]
-    need(tried, f"{where}{path.name}", expected="a table", received="empty sheets")
+    need(tried, f"{where}{path.name}", expected="a table", received="empty sheets", do="Is it the right file, and was it copied whole?")
     fits = _candidates(tried, where, path.name)
     tables = [_table(s, h, columns, path.name, where, extra) for s, h in fits]
     filled = [t for t in tables if t.rows] or tables
