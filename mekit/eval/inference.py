@@ -30,7 +30,7 @@ def _finite(scores, where: str) -> np.ndarray:
     need(x.ndim == 2 and x.size and x.dtype.kind in "iuf" and np.isfinite(x).all(), where, expected="finite scores (n k)", received=f"{x.dtype} {x.shape}" + (f", {int((~np.isfinite(x)).sum())} not finite" if x.dtype.kind == "f" else ""))
     return x.astype(float)
 
-# %% ../../nbs/50a_eval.inference.ipynb #ca776c57
+# %% ../../nbs/50a_eval.inference.ipynb #af0b2d09
 @dataclass(frozen=True, eq=False, repr=False)
 class Threshold:
     "Where each unit's yes begins, and what that was chosen on"
@@ -38,6 +38,14 @@ class Threshold:
     values: np.ndarray                  # k, or one for all: a yes is a score above it
     samples: frozenset = frozenset()    # keys of the clips it was chosen on
     positives: tuple = ()               # k: how many of them have the unit
+
+    def __post_init__(self):
+        choose(self.policy, POLICIES, where="Threshold", what="policy")
+        values = np.array(self.values, float)
+        need(values.ndim < 2 and values.size and not np.isnan(values).any(), "Threshold", expected="a value a unit, or one for all", received=repr(self.values)[:60])
+        need(self.samples or self.policy == "fixed", "Threshold", expected=f"the samples that a threshold by {self.policy} was chosen on", received="none")
+        values.setflags(write=False)
+        for name, value in (("values", values), ("samples", frozenset(self.samples))): object.__setattr__(self, name, value)
 
     @verb
     def decide(self, scores, samples=None) -> np.ndarray:
@@ -91,11 +99,12 @@ def fit_threshold(scores=None,              # n k, of training or validation cli
     truth = np.asarray(truth).astype(bool)
     return Threshold(policy, np.array([_chosen(s, t, policy) for s, t in zip(scores.T, truth.T)]), frozenset(samples), tuple(truth.sum(0).tolist()))
 
-# %% ../../nbs/50a_eval.inference.ipynb #4e9e7154
+# %% ../../nbs/50a_eval.inference.ipynb #4e9d8fc4
 @dataclass(frozen=True, repr=False)
 class Spread:
     "One number of several runs"
     values: tuple           # one a seed
+    under: str = ""         # protocol and conditions
 
     n = property(lambda self: len(self.values), doc="Seeds")
     mean = property(lambda self: float(np.mean(self.values)), doc="Over seeds")
@@ -103,7 +112,8 @@ class Spread:
     def sd(self) -> float | None:
         "Sample standard deviation (n - 1); None for one seed"
         return float(np.std(self.values, ddof=1)) if self.n > 1 else None
-    def __repr__(self) -> str: return f"{self.mean:.4g} ± {self.sd:.2g} (sd of {self.n} seeds)" if self.n > 1 else f"{self.mean:.4g} (one seed)"
+    words = property(lambda self: f"{self.mean:.4g} ± {self.sd:.2g} (sd of {self.n} seeds)" if self.n > 1 else f"{self.mean:.4g} (one seed)", doc="Without the conditions")
+    def __repr__(self) -> str: return self.words + (f"; {self.under}" if self.under else "")
 
 def spread(values) -> Spread:
     "Mean and standard deviation over seeds"
@@ -168,7 +178,7 @@ def _metric(metric, table: Tally, where: str):
     need(kind == table.kind, where, expected=f"a tally of {kind} for {metric!r}", received=f"one of {table.kind}")
     return metric, function
 
-# %% ../../nbs/50a_eval.inference.ipynb #8bb02e52
+# %% ../../nbs/50a_eval.inference.ipynb #6db2455c
 FEW = 20        # subjects below which a percentile interval covers clearly less than it says
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -183,11 +193,12 @@ class Estimate:
     clips: int
     resamples: int
     undefined: int = 0      # resamples in which the metric had no value
+    under: str = ""         # protocol and conditions
 
     def __repr__(self) -> str:
         what = "; ".join(f"{v:.3f} [{a:.3f}, {b:.3f}]" for v, a, b in zip(*map(np.ravel, (self.value, self.low, self.high))))
         few = ", few subjects: the interval is too short" if self.subjects < FEW else ""
-        return f"{self.metric} {what} ({self.level:.0%}, {self.resamples} resamples of {self.subjects} subjects{few}{f', {self.undefined} undefined' if self.undefined else ''})"
+        return f"{self.metric} {what} ({self.level:.0%}, {self.resamples} resamples of {self.subjects} subjects{few}{f', {self.undefined} undefined' if self.undefined else ''})" + (f"; {self.under}" if self.under else "")
 
 # %% ../../nbs/50a_eval.inference.ipynb #a53c9b4b
 @verb
@@ -210,7 +221,7 @@ def bootstrap(table: Tally,                 # of the predictions
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Estimate(name, np.asarray(function(table.counts.sum(0)), float), low, high, level, s, table.clips, resamples, undefined)
 
-# %% ../../nbs/50a_eval.inference.ipynb #afbeecd1
+# %% ../../nbs/50a_eval.inference.ipynb #ec206032
 @dataclass(frozen=True, eq=False, repr=False)
 class Paired:
     "Two systems on the same clips"
@@ -222,6 +233,7 @@ class Paired:
     differ: int
     resamples: int
     exact: bool             # all arrangements were tried
+    under: str = ""         # protocol and conditions
 
     difference = property(lambda self: self.a - self.b, doc="What the first is better by")
     @property
@@ -230,7 +242,7 @@ class Paired:
         return max(1 / (self.resamples + (not self.exact)), 2. ** (1 - self.differ) if self.differ else 1.)
     def __repr__(self) -> str:
         what = "; ".join(f"{a:.3f} - {b:.3f} = {a - b:+.3f}, p = {p:.4f}" for a, b, p in zip(*map(np.ravel, (self.a, self.b, self.p))))
-        return f"{self.metric} {what} ({'all ' if self.exact else ''}{self.resamples} swaps of whole subjects, {self.differ} of {self.subjects} differ{f'; p cannot be below {self.least:.3g}' if self.least > .01 else ''})"
+        return f"{self.metric} {what} ({'all ' if self.exact else ''}{self.resamples} swaps of whole subjects, {self.differ} of {self.subjects} differ{f'; p cannot be below {self.least:.3g}' if self.least > .01 else ''})" + (f"; {self.under}" if self.under else "")
 
 # %% ../../nbs/50a_eval.inference.ipynb #a83332fd
 def _swaps(differ: np.ndarray, resamples: int, seed: int) -> tuple[np.ndarray, bool]:

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'fold_key', 'count_scoring', 'today', 'scored_words', 'versions', 'plain', 'told_checks']
 
-# %% ../../nbs/50c_eval.ledger.ipynb #d2985d42
+# %% ../../nbs/50c_eval.ledger.ipynb #83543f45
 import platform
 import sys
 from contextlib import closing
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timezone
 from importlib import import_module
 
@@ -56,7 +57,7 @@ def scored_words(tally: dict) -> str:
     def told(n, word): return f"{n.max()} {word}{'s' if n.max() != 1 else ''}" if n.min() == n.max() else f"{n.min()} to {n.max()} {word}s"
     return f"each test fold scored {told(times, 'time')}, under {told(tried, 'configuration')}, as far as this user's cache knows"
 
-# %% ../../nbs/50c_eval.ledger.ipynb #3a2ce17b
+# %% ../../nbs/50c_eval.ledger.ipynb #7c121e99
 PACKAGES = ("numpy", "pandas", "torch")
 
 def versions() -> dict[str, str]:
@@ -67,7 +68,9 @@ def versions() -> dict[str, str]:
 def plain(value):
     "As JSON would hold it: dictionaries, lists, text, numbers, None"
     if isinstance(value, dict): return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray) or isinstance(value, np.generic): return plain(value.tolist())
+    if is_dataclass(value) and not isinstance(value, type): return {type(value).__name__: plain({f.name: getattr(value, f.name) for f in fields(value)})}
+    for whole in ("to_dict", "tolist"):         # of tables and tensors, whose text leaves out the middle
+        if hasattr(value, whole): return plain(getattr(value, whole)())
     if isinstance(value, (list, tuple, set, frozenset)): return [plain(v) for v in (sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)]
     if isinstance(value, float) and not np.isfinite(value): return str(value)
     return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)

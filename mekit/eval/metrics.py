@@ -45,7 +45,7 @@ def _scores(x: np.ndarray, where: str) -> np.ndarray:
     need(x.ndim == 2 and x.dtype.kind in "iuf" and np.isfinite(x).all(), where, expected="finite scores (n k)", received=_told(x), do="Set aside the clips that have no score, and say so.")
     return x.astype(float, copy=False)
 
-# %% ../../nbs/50_eval.metrics.ipynb #98924b26
+# %% ../../nbs/50_eval.metrics.ipynb #c372a36e
 def _ratio(a, b) -> np.ndarray:
     "a / b, and 0 where b is 0"
     a, b = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
@@ -62,7 +62,7 @@ def confusion(truth,                # n class numbers, 0 to n_classes - 1
     for what, x in (("truth", a), ("prediction", b)):
         need(x.ndim == 1 and x.dtype.kind in "iub", "confusion", expected=f"{what} (n) of class numbers", received=_told(x), do="Scores become class numbers with scores.argmax(1).")
         need(0 <= x.min() and x.max() < n_classes, "confusion", expected=f"{what} in 0 to {n_classes - 1} (n_classes={n_classes})", received=f"{x.min()} to {x.max()}", do="Is the label set complete?")
-    return np.bincount(a.astype(int) * n_classes + b, minlength=n_classes**2).reshape(n_classes, n_classes)
+    return np.bincount(a.astype(int) * n_classes + b.astype(int), minlength=n_classes**2).reshape(n_classes, n_classes)
 
 # %% ../../nbs/50_eval.metrics.ipynb #5e7358be
 def _per_class(matrix) -> dict[str, np.ndarray]:

@@ -6,9 +6,10 @@
 __all__ = ['STYLE', 'told', 'html_table', 'ResultTable', 'captioned', 'number_line', 'Number', 'Card', 'page', 'tex',
            'latex_table']
 
-# %% ../../nbs/50f_eval.pages.ipynb #8d5f1460
+# %% ../../nbs/50f_eval.pages.ipynb #6ee72077
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -16,13 +17,13 @@ import pandas as pd
 from ..core import need, verb
 from ..data.leaks import VERDICTS
 
-# %% ../../nbs/50f_eval.pages.ipynb #ca3a4929
+# %% ../../nbs/50f_eval.pages.ipynb #44e7691b
 STYLE = """<style>
 .mekit-card{font:13px/1.45 system-ui,sans-serif;color:inherit;max-width:920px;border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:12px 16px}
 .mekit-card h3{margin:0 0 2px;font-size:17px;font-weight:600}.mekit-card h4{margin:14px 0 3px;font-size:13px;font-weight:600}
 .mekit-card .badge{display:inline-block;border:1px solid currentColor;border-radius:9px;padding:0 9px;font-size:12px}
 .mekit-card .banner{border:2px solid currentColor;border-left-width:10px;padding:5px 10px;margin:8px 0;font-weight:600}
-.mekit-card .numbers{display:flex;flex-wrap:wrap;gap:10px 24px;margin:10px 0}.mekit-card .number{max-width:200px}
+.mekit-card .numbers{display:flex;flex-wrap:wrap;gap:10px 18px;margin:10px 0}.mekit-card .number{flex:1 1 180px;max-width:230px}.mekit-card .number svg{max-width:100%}
 .mekit-card .number b{font-size:25px;font-variant-numeric:tabular-nums}.mekit-card small{opacity:.8;font-size:11.5px;display:block}
 .mekit-card dl{display:grid;grid-template-columns:max-content 1fr;gap:1px 14px;margin:0}.mekit-card dt,.mekit-card dd{margin:0;width:auto;float:none;font-weight:normal}.mekit-card dt{opacity:.75}
 .mekit-card table,.mekit-wide table{border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums;font-size:12px;color:inherit}
@@ -31,7 +32,8 @@ STYLE = """<style>
 .mekit-card td,.mekit-card th,.mekit-wide td,.mekit-wide th{padding:1px 8px;text-align:right;font-weight:normal;white-space:nowrap}
 .mekit-card .checks td:last-child{white-space:normal}
 .mekit-card thead th,.mekit-wide thead th{border-bottom:1px solid rgba(128,128,128,.7);font-weight:600;white-space:normal;vertical-align:bottom;max-width:9em}
-.mekit-card th.l,.mekit-wide th.l{text-align:left}
+.mekit-card th.l,.mekit-wide th.l,.mekit-card td.l,.mekit-wide td.l{text-align:left}
+@media(max-width:600px){.mekit-card dl{grid-template-columns:1fr}.mekit-card dd{margin-bottom:4px}.mekit-wide tbody th.l{white-space:normal;min-width:11em}.mekit-card .checks td:nth-child(2){display:none}.mekit-card .checks th:nth-child(2){display:none}.mekit-card .checks td{white-space:normal}.mekit-card .checks td:nth-child(3){min-width:8em}.mekit-card .checks td,.mekit-card .checks th{padding:1px 4px}.mekit-card .checks td:last-child{min-width:9em}}
 </style>"""
 
 def told(value, digits: int = 3) -> str:
@@ -46,10 +48,11 @@ def _heads(table: pd.DataFrame) -> list[str]:
 @verb
 def html_table(table: pd.DataFrame, *, caption: str = "", digits: int = 3) -> str:
     "A table as HTML"
-    heads = "".join(f'<th scope="col"{" class=l" if k < table.index.nlevels else ""}>{escape(str(c))}</th>' for k, c in enumerate([*_heads(table), *table.columns]))
+    worded = [True] * table.index.nlevels + [len(table) > 0 and all(isinstance(v, str) for v in table.iloc[:, k]) for k in range(table.shape[1])]
+    heads = "".join(f'<th scope="col"{" class=l" if left else ""}>{escape(str(c))}</th>' for left, c in zip(worded, [*_heads(table), *table.columns]))
     def row(key, values):
         keys = key if isinstance(key, tuple) else (key,)
-        return "<tr>" + "".join(f'<th scope="row" class=l>{escape(str(k))}</th>' for k in keys) + "".join(f"<td>{escape(told(v, digits)) or '&middot;'}</td>" for v in values) + "</tr>"
+        return "<tr>" + "".join(f'<th scope="row" class=l>{escape(str(k))}</th>' for k in keys) + "".join(f"<td{' class=l' if isinstance(v, str) else ''}>{escape(told(v, digits)) or '&middot;'}</td>" for v in values) + "</tr>"
     body = "".join(row(k, v) for k, v in zip(table.index, table.astype(object).itertuples(index=False, name=None)))
     name = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<div class="mekit-wide"><table>{name}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -105,14 +108,14 @@ class Number:
         return (f'<div class="number">{escape(self.name)}<br><b>{self.value:.3f}</b>{spread}<br>{number_line(self.value, interval=self.interval, floors=self.floors)}'
                 f"<small>{escape(self.about)}</small><small>{escape(self.definition)}</small></div>")
 
-# %% ../../nbs/50f_eval.pages.ipynb #cb61f98c
+# %% ../../nbs/50f_eval.pages.ipynb #c136e691
 def _checks(checks: list) -> str:
     "Leak checks and notices: sign, word, kind, what, how many, which"
     def row(c):
         more = ". ".join(filter(None, [c["detail"], "; ".join(map(str, c["examples"][:3]))]))
         sign = "!" if c["kind"] == "notice" and c["verdict"] == "found" else VERDICTS.get(c["verdict"], "")
         return f"<tr><td>{sign} {escape(c['verdict'])}</td><td>{escape(c['kind'])}</td><td>{escape(c['name'])}</td><td>{c['count'] or ''}</td><td>{escape(more)}</td></tr>"
-    return f'<table class="checks"><thead><tr><th>verdict</th><th>kind</th><th>looked for</th><th>n</th><th>detail</th></tr></thead><tbody>{"".join(map(row, checks))}</tbody></table>'
+    return f'<div class="mekit-wide"><table class="checks"><thead><tr><th>verdict</th><th>kind</th><th>looked for</th><th>n</th><th>detail</th></tr></thead><tbody>{"".join(map(row, checks))}</tbody></table></div>'
 
 @dataclass(frozen=True)
 class Card:
@@ -136,7 +139,7 @@ class Card:
                 f'{"<h4>Checks</h4>" + _checks(self.checks) if self.checks else ""}</section>')
     def _repr_html_(self) -> str: return self.html()
 
-# %% ../../nbs/50f_eval.pages.ipynb #57b55a47
+# %% ../../nbs/50f_eval.pages.ipynb #15f57ec9
 @verb
 def page(title: str,
          body: str,             # HTML
@@ -144,13 +147,13 @@ def page(title: str,
          figures=(),            # (caption, PNG as base64, width in pixels of the page)
         ) -> str:
     "A complete HTML document"
-    shown = "".join(f'<figure><img alt="{escape(c, quote=True)}" width="{width:.0f}" src="data:image/png;base64,{png}"><figcaption>{escape(c)}</figcaption></figure>' for c, png, width in figures)
+    shown = "".join(f'<figure><img alt="{escape(c, quote=True)}" width="{width:.0f}" style="min-width:{min(width, 560):.0f}px" src="data:image/png;base64,{png}"><figcaption>{escape(c)}</figcaption></figure>' for c, png, width in figures)
     return ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
             f"<title>{escape(title)}</title><style>:root{{color-scheme:light dark}}body{{background:Canvas;color:CanvasText;margin:24px auto;max-width:960px;padding:0 12px;font:13px/1.45 system-ui,sans-serif}}"
-            f"figure{{margin:18px 0}}figure img{{max-width:100%;height:auto;background:#fff;border-radius:4px}}</style></head><body>{body}{shown}</body></html>\n")
+            f"figure{{margin:18px 0;overflow-x:auto}}figure img{{max-width:100%;height:auto;background:#fff;border-radius:4px}}</style></head><body>{body}{shown}</body></html>\n")
 
-# %% ../../nbs/50f_eval.pages.ipynb #c315e865
-_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "|": r"$|$", **{c: f"\\{c}" for c in "&%$#_{}"}}
+# %% ../../nbs/50f_eval.pages.ipynb #8c8e0fa4
+_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "[": "{[}", "]": "{]}", "*": "{*}", "\n": " ", "…": r"\ldots{}", "<": r"$<$", ">": r"$>$", "|": r"$|$", **{c: f"\\{c}" for c in "&%$#_{}"}}
 
 def tex(text) -> str:
     "Text as LaTeX prints it"
@@ -164,13 +167,19 @@ def latex_table(table: pd.DataFrame,
                 digits: int = 3,
                 rules=(),               # a rule above these rows, by number
                ) -> str:
-    "A floating table; needs the package booktabs"
+    "A floating table, no wider than the text; needs the packages booktabs and graphicx"
     need(_labelled(label), "latex_table", expected="a label of letters, digits, ':', '-' and '.'", received=repr(label))
     def line(cells): return " & ".join(cells) + r" \\"
-    names = [tex(c) for c in [*_heads(table), *table.columns]]
+    names = [*map(tex, _heads(table)), *map(_short, table.columns)]
     rows = [r"\midrule" * (k in rules) + "\n" * (k in rules) + line([*(tex(x) for x in (key if isinstance(key, tuple) else (key,))), *(tex(told(v, digits)) or "--" for v in values)])
             for k, (key, values) in enumerate(zip(table.index, table.astype(object).itertuples(index=False, name=None)))]
-    return "\n".join(["% needs \\usepackage{booktabs}", r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(caption)}}}", rf"\label{{{label}}}", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}",
-                      rf"\begin{{tabular}}{{{'l' * table.index.nlevels}{'r' * table.shape[1]}}}", r"\toprule", line(names), r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    return "\n".join(["% needs \\usepackage{booktabs,graphicx}", r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(caption)}}}", rf"\label{{{label}}}", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}",
+                      rf"\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{\begin{{tabular}}{{{'l' * table.index.nlevels}{'r' * table.shape[1]}}}", r"\toprule", line(names), r"\midrule", *rows, r"\bottomrule", r"\end{tabular}}", r"\end{table}", ""])
+
+def _short(name) -> str:
+    "A column's name in lines of a word or two"
+    lines = wrap(str(name), 11, break_long_words=False) or [""]
+    stack = r" \\ ".join(map(tex, lines))
+    return stack if len(lines) == 1 else rf"\shortstack[r]{{{stack}}}"
 
 def _labelled(label: str) -> bool: return bool(label) and all(c.isascii() and (c.isalnum() or c in ":-.") for c in label)

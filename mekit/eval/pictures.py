@@ -117,7 +117,7 @@ def draw_confusion(matrix,              # c c, counts: rows are the truth
         figure.draw_without_rendering()
     return figure
 
-# %% ../../nbs/50d_eval.pictures.ipynb #7220c5d3
+# %% ../../nbs/50d_eval.pictures.ipynb #f2708a82
 def _stacked(values: np.ndarray, step: float) -> np.ndarray:     # n, -.4..0.4
     "How far above or below its line each dot stands so that neighbours stay apart"
     bins, out = np.round(values / step).astype(int), np.zeros(len(values))
@@ -141,7 +141,7 @@ def draw_subjects(table: pd.DataFrame,      # a row a subject: database, subject
         figure, axes = sheet(150, 26 + 14 * len(names), title)
         for y, (name, part) in enumerate(table.groupby("database", sort=True)):
             values = 100 * part["value"].to_numpy(float)
-            axes.scatter(values, y + _stacked(values, 3), s=6 + 4 * part["clips"], color=COLOURS["blue"], alpha=.65, linewidths=0)
+            axes.scatter(values, y + _stacked(values, 3), s=8 + 110 * part["clips"] / table["clips"].max(), color=COLOURS["blue"], alpha=.65, linewidths=0)
             axes.plot([np.median(values)] * 2, [y - .42, y + .42], color=COLOURS["vermillion"], linewidth=1.4)
         axes.set(xlim=(-4, 104), ylim=(len(names) - .45, -.6), xlabel=f"{what}, %")
         axes.set_yticks(range(len(names)), [f"{n}\n{(table['database'] == n).sum()} subjects" for n in names])

@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['SCALES', 'by_seed', 'by_fold', 'Part', 'gather', 'check_scale', 'thresholds', 'take_highest', 'rows_of']
 
-# %% ../../nbs/50e_eval.predictions.ipynb #b41ba342
+# %% ../../nbs/50e_eval.predictions.ipynb #125f18cf
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,10 @@ from ..data.leaks import persons
 from .inference import POLICIES, Threshold, fit_threshold
 from ..media.images import some
 
-# %% ../../nbs/50e_eval.predictions.ipynb #eb60b721
+# %% ../../nbs/50e_eval.predictions.ipynb #77843737
 def _many(x) -> bool: return isinstance(x, (Mapping, pd.DataFrame, pd.Series))
+
+def _whole(x) -> bool: return isinstance(x, Integral) and not isinstance(x, bool)
 
 def _by_column(table: pd.DataFrame, column: str) -> dict:
     return {key: part.drop(columns=column) for key, part in table.groupby(column, sort=True)}
@@ -30,11 +32,13 @@ def by_seed(predictions, seed, folds) -> dict:      # seed -> predictions
     "Predictions of each run"
     if isinstance(predictions, (list, tuple)):
         need(isinstance(seed, (list, tuple)) and len(seed) == len(predictions), "report", expected=f"seed=[...], one for each of {len(predictions)} predictions", received=repr(seed))
+        need(len(set(seed)) == len(seed), "report", expected="different seeds", received=repr(seed))
         predictions = dict(zip(seed, predictions))
     elif isinstance(predictions, pd.DataFrame) and "seed" in predictions.columns: predictions = _by_column(predictions, "seed")
     elif not (isinstance(predictions, Mapping) and predictions and all(map(_many, predictions.values())) and not set(predictions) <= set(folds)):
+        need(seed is None or _whole(seed), "report", expected="seed= a whole number", received=repr(seed))
         return {seed: predictions}
-    odd = [s for s in predictions if not isinstance(s, Integral)]
+    odd = [s for s in predictions if not _whole(s)]
     need(predictions and not odd, "report", expected=f"predictions by seed (whole numbers) or by fold ({some(list(folds))})", received=f"keys {some(list(predictions))}")
     return {int(s): p for s, p in predictions.items()}
 
@@ -53,7 +57,7 @@ def by_fold(predictions, protocol: Protocol) -> dict:   # fold -> predictions
     need(not extra, "report", expected=f"predictions of the clips that {protocol.name} tests", received=f"{len(extra)} others: {some(sorted(map(str, extra)))}")
     return {f: {s: table[s] for s in split.test if s in table} for f, split in folds.items()}
 
-# %% ../../nbs/50e_eval.predictions.ipynb #f806c207
+# %% ../../nbs/50e_eval.predictions.ipynb #659d40ec
 def _as_dict(predictions, protocol: Protocol) -> dict:      # sample -> value
     "A table, series or dictionary as a dictionary"
     if isinstance(predictions, Mapping): return dict(predictions)
@@ -72,12 +76,12 @@ def _vector(sample, value, protocol: Protocol) -> np.ndarray:       # k
     k, classes = len(protocol.classes), protocol.classes
     if not protocol.multilabel and np.ndim(value) == 0:
         number = classes.index(choose(value, classes, where=str(sample), what="class")) if isinstance(value, str) else value
-        need(isinstance(number, Integral) and 0 <= number < k, str(sample), expected=f"a class name, a class number from 0 to {k - 1}, or {k} scores", received=repr(value))
+        need(_whole(number) and 0 <= number < k, str(sample), expected=f"a class name, a class number from 0 to {k - 1}, or {k} scores", received=repr(value))
         return np.eye(k)[int(number)]
-    try: scores = np.asarray(value, float)
-    except (TypeError, ValueError): scores = np.full(0, np.nan)
-    need(scores.shape == (k,), str(sample), expected=f"{k} scores, of {', '.join(classes)}", received=f"shape {scores.shape}" if scores.size else repr(value)[:60])
-    return scores
+    shape = np.shape(value) if hasattr(value, "__len__") and not isinstance(value, (str, bytes)) else ()
+    fits = shape == (k,) and all(isinstance(x, (Real, np.bool_)) for x in np.asarray(value).tolist())
+    need(fits, str(sample), expected=f"{k} scores, of {', '.join(classes)}", received=f"shape {shape}" if shape not in ((), (k,)) else repr(value)[:60])
+    return np.asarray(value, float)
 
 # %% ../../nbs/50e_eval.predictions.ipynb #a5db7d86
 @dataclass(frozen=True, eq=False)
@@ -108,7 +112,7 @@ def gather(protocol: Protocol, predictions, seed=None) -> list[Part]:
     runs = {s: by_fold(runs[s], protocol) for s in sorted(runs, key=lambda s: -1 if s is None else s)}
     return [_part(s, splits[f], folds[f], protocol) for s, folds in runs.items() for f in sorted(splits)]
 
-# %% ../../nbs/50e_eval.predictions.ipynb #7cc75ebe
+# %% ../../nbs/50e_eval.predictions.ipynb #0188451f
 SCALES = {"logit": 0., "probability": .5, "decision": .5}
 
 def check_scale(parts: list[Part], scale) -> None:
@@ -120,15 +124,17 @@ def check_scale(parts: list[Part], scale) -> None:
     told = f"numbers from {values.min():.3g} to {values.max():.3g}"
     need(scale != "probability" or inside, "report", expected="probabilities, 0 to 1", received=told, do="scale='logit'?")
     need(scale != "decision" or hard, "report", expected="decisions, 0 or 1", received=told, do="scale='probability' or 'logit'?")
+    few = [p for p in parts if p.scores.size >= 60 and ((p.scores >= 0) & (p.scores <= 1)).all()]
+    need(scale != "logit" or inside or not few, "report", expected="one scale", received=f"numbers within 0..1 in fold {few[0].fold if few else ''} and others elsewhere", do="Are some of them probabilities?")
     need(scale != "logit" or not inside, "report", expected="logits, which lie on both sides of 0", received=f"{told}, all within 0..1", do="scale='probability', or 'decision' for 0 and 1? Above a logit of 0 all of them would be a yes.")
 
 def _level(policy_or_value, scale: str) -> Threshold:
     "A fixed threshold: the scale's own, or the one stated"
     value = SCALES[scale] if policy_or_value is None else policy_or_value
-    need(np.ndim(value) == 0 and not isinstance(value, str), "report", expected=f"threshold= a number, a Threshold, or a policy ({', '.join(POLICIES)})", received=repr(value)[:60])
+    need(isinstance(value, Real) and not isinstance(value, bool), "report", expected=f"threshold= a number, a Threshold, or a policy ({', '.join(POLICIES)})", received=repr(value)[:60])
     return fit_threshold(value=float(value))
 
-# %% ../../nbs/50e_eval.predictions.ipynb #aae586bd
+# %% ../../nbs/50e_eval.predictions.ipynb #de0851f1
 def _learned(part: Part, split, scores, policy: str, protocol: Protocol) -> Threshold:
     "Threshold of each unit by a policy, from clips that the fold may learn from"
     known, where = _as_dict(scores, protocol), f"report, threshold of fold {split.fold}"
@@ -142,16 +148,20 @@ def _learned(part: Part, split, scores, policy: str, protocol: Protocol) -> Thre
 
 def _of(given, part: Part):
     "What is meant for this seed and fold, of something given once, by fold, by seed, or by both"
-    if isinstance(given, Mapping) and part.seed in given and all(map(_many, given.values())): given = given[part.seed]
+    if isinstance(given, Mapping) and part.seed in given and all(isinstance(g, Mapping) for g in given.values()): given = given[part.seed]
     need(isinstance(given, Mapping) and part.fold in given, "report", expected="learn= and thresholds by fold: {fold: ...}, with several seeds {seed: {fold: ...}}", received=f"nothing for fold {part.fold}" + ("" if part.seed is None else f", seed {part.seed}"))
     return given[part.fold]
+
+def _a_threshold(given, part: Part) -> Threshold:
+    need(isinstance(given, Threshold), f"report, threshold of fold {part.fold}", expected="a Threshold, such as fit_threshold(value=.5)", received=repr(given)[:60])
+    return given
 
 def thresholds(parts: list[Part], protocol: Protocol, threshold, scale: str, learn) -> list[Threshold]:
     "Where each part's yes begins"
     splits = {s.fold: s for s in protocol}
     if isinstance(threshold, Threshold): return [threshold] * len(parts)
-    if isinstance(threshold, Mapping): return [_of(threshold, p) for p in parts]
-    if not isinstance(threshold, str) or threshold == "fixed": return [_level(None if threshold == "fixed" else threshold, scale)] * len(parts)
+    if isinstance(threshold, Mapping): return [_a_threshold(_of(threshold, p), p) for p in parts]
+    if not isinstance(threshold, str) or threshold == "fixed": return [_level(None if isinstance(threshold, str) else threshold, scale)] * len(parts)
     choose(threshold, POLICIES, where="report", what="threshold policy")
     need(learn is not None, "report", expected=f"learn={{fold: {{sample: scores}}}} on training or validation clips, for threshold={threshold!r}", received="none", do="The test clips cannot tell where their own yes begins.")
     return [_learned(p, splits[p.fold], _of(learn, p), threshold, protocol) for p in parts]

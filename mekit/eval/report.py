@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WORDS', 'DEFINITIONS', 'pretended', 'verdict_of', 'Report', 'report', 'read_report']
 
-# %% ../../nbs/51_eval.report.ipynb #6e5a38c4
+# %% ../../nbs/51_eval.report.ipynb #8089cadb
 import json
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..core import MekitError, atomic_path, choose, digest, need, verb, write_atomic
-from ..data.folds import METRICS, Protocol
+from ..data.folds import METRICS, Protocol, checked_again
 from ..data.index import Entry
+from ..data.leaks import persons
 from .inference import FEW, Threshold
 from .ledger import count_scoring, plain, scored_words, today, told_checks, versions
 from .metrics import KINDS, Verdict
@@ -26,7 +27,7 @@ from .pictures import draw_confusion, draw_heatmap, draw_subjects
 from .predictions import Part, check_scale, gather, rows_of, take_highest, thresholds
 from .scores import FOUR, Scores, others, own_rows
 
-# %% ../../nbs/51_eval.report.ipynb #b76e56fc
+# %% ../../nbs/51_eval.report.ipynb #f4b18fd9
 WORDS = {"arithmetic": "arithmetic: recomputed from published counts", "mechanism": "mechanism: synthetic or pretend clips, silent on any published number", "licensed data": "licensed data: on the user's own copy"}
 
 def pretended(entry: Entry) -> bool:
@@ -39,17 +40,17 @@ def verdict_of(protocol: Protocol, verdict) -> str:
     fake = next((e.sample for e in protocol.index if pretended(e)), None)
     if verdict is None: return "mechanism" if fake else "licensed data"
     choose(verdict, KINDS, where="report", what="verdict")
-    need(not fake or verdict != "licensed data", "report", expected="verdict='mechanism', since there are synthetic or pretend clips", received=f"{verdict!r}; for example {fake}")
+    need(not fake or verdict == "mechanism", "report", expected="verdict='mechanism', since there are synthetic or pretend clips", received=f"{verdict!r}; for example {fake}")
     return verdict
 
-# %% ../../nbs/51_eval.report.ipynb #d00e7ff1
+# %% ../../nbs/51_eval.report.ipynb #e014be7e
 def _facts(p: Protocol) -> dict:
     "The protocol in plain data"
     tested = sorted({s for split in p for s in split.test})
     entries = [p.index.entry(s) for s in tested]
-    bases = pd.Series([str(e.database) for e in entries]).value_counts().sort_index()
+    bases, known = pd.Series([str(e.database) for e in entries]).value_counts().sort_index(), persons(p.index, p.people)
     return dict(name=p.name, digest=p.digest(), classes=list(p.classes), multilabel=p.multilabel, metric=METRICS[p.metric], reference=p.reference, folds=len(p), clips=len(tested),
-                people=len({e.person for e in entries} - {None}), databases=bases.to_dict(), left_out=len(p.left_out), settings=plain(p.settings), leaky=p.leaky)
+                people=len({known[s] for s in tested} - {None}), databases=bases.to_dict(), left_out=len(p.left_out), settings=plain(p.settings), leaky=p.leaky)
 
 def _rates(p: Protocol) -> dict:        # fold -> k
     "How frequent each class is in each fold's training rows"
@@ -58,21 +59,29 @@ def _rates(p: Protocol) -> dict:        # fold -> k
         return truth.mean(0) if p.multilabel else np.bincount(truth, minlength=len(p.classes)) / len(truth)
     return {s.fold: rate(s).tolist() for s in p}
 
-def _told(chosen: list[Threshold], parts: list[Part], scale: str, given: bool) -> dict:
+def _told(chosen: list[Threshold], parts: list[Part], scale: str, given: bool, protocol: Protocol) -> dict:
     "Thresholds, and where they came from"
     policies = sorted({t.policy for t in chosen})
     if policies == ["fixed"] and len({tuple(np.ravel(t.values)) for t in chosen}) == 1:
         said = f"{scale} above {', '.join(f'{v:g}' for v in np.ravel(chosen[0].values))}, for every {'unit' if chosen[0].values.ndim == 0 else 'unit its own'}"
         return {"text": f"fixed: {said}" + ("; stated by the caller, how it was found cannot be seen from here" if given else ""), "values": plain(chosen[0].values)}
-    low, high = min(len(t.samples) for t in chosen), max(len(t.samples) for t in chosen)
-    return {"text": f"{', '.join(policies)} on the {scale} scale, each unit and fold its own, chosen on {low if low == high else f'{low} to {high}'} clips that the fold does not test", "values": [{"seed": p.seed, "fold": p.fold, "above": plain(t.values)} for p, t in zip(parts, chosen)]}
+    return {"text": f"{', '.join(policies)} on the {scale} scale, each unit and fold its own{_chosen_on(chosen, parts, protocol)}", "values": [{"seed": p.seed, "fold": p.fold, "above": plain(t.values)} for p, t in zip(parts, chosen)]}
 
-def _configuration(parts: list[Part], config, said: dict) -> str:
-    "What counts as one configuration: what the caller names, or else each set of scores"
-    if config is not None: return digest(json.dumps(plain(config), sort_keys=True), said["text"])
-    return digest(said["text"], *[p.scores for p in parts])
+def _chosen_on(chosen: list[Threshold], parts: list[Part], protocol: Protocol) -> str:
+    "On how many clips, and how many of them the fold did not offer"
+    learned = {s.fold: set(s.learned) for s in protocol}
+    many, strange = [len(t.samples) for t in chosen if t.samples], max(len(t.samples - learned[p.fold]) for p, t in zip(parts, chosen))
+    said = f", chosen on {min(many) if min(many) == max(many) else f'{min(many)} to {max(many)}'} clips that the fold does not test" if many else ""
+    if strange: said += f", of which up to {strange} are not in its training or validation"
+    return said + ("; fixed ones are the caller's, how they were found cannot be seen from here" if any(t.policy == "fixed" for t in chosen) else "")
 
-# %% ../../nbs/51_eval.report.ipynb #20738223
+def _configuration(parts: list[Part], config, chosen: list[Threshold], scale) -> str:
+    "What counts as one configuration: what the caller names, or else each set of scores; and where the yes begins"
+    rules = sorted({(p.fold, t.policy, len(t.samples), str(plain(t.values)) if t.policy == "fixed" or config is None else "") for p, t in zip(parts, chosen)})
+    if config is not None: return digest(json.dumps(plain(config), sort_keys=True), str(scale), rules)
+    return digest(str(scale), rules, *[p.scores for p in parts])
+
+# %% ../../nbs/51_eval.report.ipynb #889d78fc
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(Scores):
     "One row a prediction, the stamp, and every metric, picture and file as a method"
@@ -105,18 +114,20 @@ def _title(r: Report) -> str:
 def _line(r: Report) -> str:
     "The report in a line"
     names = ("F1 binary", "F1 macro") if r.multilabel else FOUR
-    return f"Report({_title(r)}: {', '.join(f'{n} {r.spread(n)}' for n in names)})"
+    return f"Report({_title(r)}: {', '.join(f'{n} {r.spread(n).words}' for n in names)})"
 
-# %% ../../nbs/51_eval.report.ipynb #d9e009b6
-def _decided(protocol: Protocol, parts: list[Part], scale, threshold, learn) -> tuple[list, dict]:
-    "Decisions of each part, and the stamp's account of them"
+# %% ../../nbs/51_eval.report.ipynb #77712869
+def _decided(protocol: Protocol, parts: list[Part], scale, threshold, learn) -> tuple[list, list, dict]:
+    "Decisions of each part, their thresholds, and the stamp's account of both"
     if protocol.multilabel:
         check_scale(parts, scale)
         chosen = thresholds(parts, protocol, threshold, scale, learn)
-        return [t.decide(p.scores, p.samples) for t, p in zip(chosen, parts)], _told(chosen, parts, scale, threshold not in (None, "fixed"))
+        decisions, given = [t.decide(p.scores, p.samples) for t, p in zip(chosen, parts)], not (threshold is None or isinstance(threshold, str))
+        said, same = _told(chosen, parts, scale, given, protocol), {bool(v) for d in decisions for v in np.unique(d)}
+        return decisions, chosen, said | ({"text": f"{said['text']}; every answer is {'a yes' if True in same else 'a no'}"} if len(same) == 1 else {})
     need(threshold is None and learn is None, "report", expected="no threshold= or learn= for classes that exclude each other", received="one", do="The highest score decides.")
     decisions, ties = take_highest(parts)
-    return decisions, {"text": "the class with the highest score" + (f"; {ties} ties, the first in the list taken" if ties else ""), "values": None}
+    return decisions, [], {"text": "the class with the highest score" + (f"; {ties} ties, the first in the list taken" if ties else ""), "values": None}
 
 @verb
 def report(protocol: Protocol,              # splits, classes and truth
@@ -134,10 +145,11 @@ def report(protocol: Protocol,              # splits, classes and truth
     need(isinstance(protocol, Protocol), "report", expected="a protocol, such as cd6me(index)", received=type(protocol).__name__)
     need(protocol.metric != "spotting_f1", "report", expected="a protocol of clips", received=protocol.name, do="mekit.eval.spotting scores intervals in long videos.")
     need(len(protocol.parts) == 1, "report", expected="a protocol whose predictions are pooled together", received=f"{len(protocol.parts)} parts: {', '.join(protocol.parts)}", do="report(protocol.part(name), ...) makes a report of each.")
+    protocol = checked_again(protocol)
     claim, parts = verdict_of(protocol, verdict), gather(protocol, predictions, seed)
-    decisions, said = _decided(protocol, parts, scale, threshold, learn)
+    decisions, chosen, said = _decided(protocol, parts, scale, threshold, learn)
     tested = {s.fold: {k: protocol.truth[k] for k in s.test} for s in protocol}
-    stamp = dict(made=today(), versions=versions(), verdict=claim, protocol=_facts(protocol), data=protocol.index.digest(), checks=told_checks(protocol.checks), scored=count_scoring(tested, _configuration(parts, config, said)),
+    stamp = dict(made=today(), versions=versions(), verdict=claim, protocol=_facts(protocol), data=protocol.index.digest(), checks=told_checks(protocol.checks), scored=count_scoring(tested, _configuration(parts, config, chosen, scale)),
                  threshold=said, scale=scale if protocol.multilabel else None, config=plain(config), pretraining=pretraining or "not declared", rates=_rates(protocol))
     return Report(rows_of(protocol, parts, decisions), stamp, protocol)
 
@@ -199,7 +211,7 @@ def _card(r: Report) -> Card:
     return Card(p["name"], WORDS[r.stamp["verdict"]], f"{r.clips} clips, {p['people']} people, {p['folds']} folds pooled", _banner(r.stamp), tuple(_number(r, n) for n in names),
                 (("Beside what nothing earns", table, table.caption),), _account(r), tuple(r.stamp["checks"]))
 
-# %% ../../nbs/51_eval.report.ipynb #a30941b0
+# %% ../../nbs/51_eval.report.ipynb #7a14fa79
 def _cells(rows: pd.DataFrame) -> dict:
     return {c: [None if gone else v for v, gone in zip(rows[c].tolist(), rows[c].isna())] for c in rows}
 
@@ -220,7 +232,17 @@ def read_report(path, *, protocol: Protocol | None = None) -> Report:
     need(isinstance(data, dict) and data.get("format") == "mekit report", str(path), expected="a report written by to_json", received=_kind_of(data))
     stamp = data["stamp"]
     need(protocol is None or protocol.digest() == stamp["protocol"]["digest"], str(path), expected=f"the protocol of the report, {stamp['protocol']['name']} {stamp['protocol']['digest']}", received=None if protocol is None else f"{protocol.name} {protocol.digest()}")
-    return Report(pd.DataFrame(data["rows"]).astype({"seed": "Int64"}), stamp, protocol)
+    found = Report(pd.DataFrame(data["rows"]).astype({"seed": "Int64"}), stamp, protocol)
+    if protocol is not None: _same_rows(found, protocol, str(path))
+    return found
+
+def _same_rows(r: Report, protocol: Protocol, where: str) -> None:
+    "Refuse rows that are not the protocol's: other clips in a fold, another truth"
+    wanted = {(s.fold, k): protocol.truth[k] for s in protocol for k in s.test}
+    for run in r.runs:
+        told = dict(zip(zip(run.table["fold"], run.table["sample"]), map(tuple, run.truth.astype(int).tolist()) if r.multilabel else run.truth.tolist()))
+        wrong = [k for k in sorted(set(wanted) | set(told)) if wanted.get(k) != told.get(k)]
+        need(not wrong and len(run.table) == len(wanted), where, expected="the clips and the truth of the protocol", received=f"{len(wrong)} others; for example {wrong[0][1]}" if wrong else f"{len(run.table)} rows for {len(wanted)} clips")
 
 def _kind_of(data) -> str: return f"keys {', '.join(list(data)[:5])}" if isinstance(data, dict) else type(data).__name__
 

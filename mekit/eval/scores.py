@@ -6,8 +6,8 @@
 __all__ = ['BY_DATABASE', 'FOUR', 'DRAWS', 'PUBLISHED', 'Run', 'runs_of', 'numbers', 'floors', 'published', 'Scores', 'own_rows',
            'others']
 
-# %% ../../nbs/50g_eval.scores.ipynb #5974a5df
-from dataclasses import dataclass
+# %% ../../nbs/50g_eval.scores.ipynb #32274bf3
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -86,7 +86,7 @@ def floors(run: Run, rates: dict, classes: tuple, multilabel: bool) -> pd.DataFr
     drawn = pd.DataFrame([numbers(run.answered(_guess(run, known, rng)), classes, multilabel) for _ in range(DRAWS)])
     return pd.DataFrame.from_dict({**found, f"chance, mean of {DRAWS} draws": drawn.mean().to_dict()}, orient="index")
 
-# %% ../../nbs/50g_eval.scores.ipynb #7b7d25a3
+# %% ../../nbs/50g_eval.scores.ipynb #9f036a7d
 _CD6ME = "Varanka et al., arXiv 2211.11425, means of 5 seeds"
 _STSTNET = "Liong et al. 2019; UAR and macro precision recomputed from the authors' log, which prints macro precision as UAR"
 PUBLISHED = {
@@ -103,7 +103,16 @@ def published(name: str, clips: int, verdict: str) -> tuple[pd.DataFrame, str]:
     if clips != n: return pd.DataFrame(), f"published rows are not shown: they rest on {n} clips, this on {clips}"
     return pd.DataFrame.from_dict({f"{k} (published, not reproduced)": v for k, v in rows.items()}, orient="index"), source
 
-# %% ../../nbs/50g_eval.scores.ipynb #72f97676
+def _conditions(scores) -> str:
+    "What a number is a number of, for whoever prints it alone"
+    p = scores.stamp["protocol"]
+    return f"{p['name']}: {scores.clips} clips, {p['folds']} folds pooled, {_seeds(scores)} ({scores.stamp['verdict']})"
+
+def _seeds(scores) -> str:
+    n = len(scores.seeds)
+    return "one seed" if n == 1 else f"mean of {n} seeds"
+
+# %% ../../nbs/50g_eval.scores.ipynb #b299a956
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     "Predictions and their numbers"
@@ -116,7 +125,7 @@ class Scores:
     clips = property(lambda self: len(self.runs[0].table))
     metric = property(lambda self: "F1 binary" if self.multilabel else "UF1", doc="The first metric, when none is named")
     runs = cached_property(lambda self: runs_of(self.rows, self.classes, self.multilabel))
-    floors = cached_property(lambda self: floors(self.runs[0], self.stamp["rates"], self.classes, self.multilabel))
+    floors = cached_property(lambda self: captioned(floors(self.runs[0], self.stamp["rates"], self.classes, self.multilabel), _conditions(self)))
 
     @verb
     def au_f1(self, *, average: str = "binary", by: str | None = None): return _units(self, f"F1 {choose(average, ('binary', 'macro'), where='au_f1', what='average')}", by)
@@ -139,10 +148,10 @@ class Scores:
     @verb
     def compare(self, other: "Scores", *, metric: str | None = None, resamples: int = 9999) -> Paired: return _compare(self, other, metric, resamples)
     def table(self) -> ResultTable: return _table(self)
-    def subjects(self) -> pd.DataFrame: return _subjects(self)
+    def subjects(self) -> ResultTable: return _subjects(self)
     def worst(self, k: int = 10) -> ResultTable: return _worst(self, k)
 
-# %% ../../nbs/50g_eval.scores.ipynb #550ac47a
+# %% ../../nbs/50g_eval.scores.ipynb #110d4f17
 def _groups(scores: Scores, run: Run, by: str) -> dict:         # name -> run
     choose(by, ("database", "subject", "person", "fold"), where="by", what="column")
     names = run.table[by].fillna("unknown").astype(str)
@@ -176,11 +185,7 @@ def _classes(scores: Scores, name: str, by):
     found = _averaged(scores, by, of)
     return float(found.iloc[0]) if by is None else found.droplevel(1).rename(name)
 
-def _seeds(scores: Scores) -> str:
-    n = len(scores.seeds)
-    return "one seed" if n == 1 else f"mean of {n} seeds"
-
-# %% ../../nbs/50g_eval.scores.ipynb #87a53226
+# %% ../../nbs/50g_eval.scores.ipynb #a29db9e7
 def _named(scores: Scores, metric: str | None) -> str:
     kind = "units" if scores.multilabel else "classes"
     names = [m for m, (k, _) in METRICS.items() if k == kind and "by unit" not in m]
@@ -196,7 +201,7 @@ def _spread(scores: Scores, metric) -> Spread:
     "The number of each seed"
     function = METRICS[name := _named(scores, metric)][1]
     whole = [confusion(r.truth, r.decision, n_classes=len(scores.classes)) if not scores.multilabel else tally(r.truth, r.decision, ["all"] * len(r.truth)).counts[0] for r in scores.runs]
-    return spread([function(c) for c in whole])
+    return replace(spread([function(c) for c in whole]), under=f"{name}, {_conditions(scores)}")
 
 def _stacked(scores: Scores, metric) -> tuple[Tally, object]:
     "The counts of all seeds side by side, and the mean of the metric over them"
@@ -210,7 +215,7 @@ def _stacked(scores: Scores, metric) -> tuple[Tally, object]:
 
 def _interval(scores: Scores, metric, level: float, resamples: int) -> Estimate:
     table, mean = _stacked(scores, metric)
-    return bootstrap(table, metric=mean, level=level, resamples=resamples)
+    return replace(bootstrap(table, metric=mean, level=level, resamples=resamples), under=_conditions(scores))
 
 def _compare(scores: Scores, other: Scores, metric, resamples: int) -> Paired:
     "Two reports under one protocol"
@@ -218,9 +223,9 @@ def _compare(scores: Scores, other: Scores, metric, resamples: int) -> Paired:
     need(a["digest"] == b["digest"], "compare", expected=f"two reports under one protocol ({a['name']}, {a['digest']})", received=f"{b['name']}, {b['digest']}", do="Numbers under different protocols cannot be compared.")
     need(len(scores.seeds) == len(other.seeds), "compare", expected="the same number of seeds", received=f"{len(scores.seeds)} and {len(other.seeds)}")
     (first, mean), (second, _) = _stacked(scores, metric), _stacked(other, metric)
-    return permutation(first, second, metric=mean, resamples=resamples)
+    return replace(permutation(first, second, metric=mean, resamples=resamples), under=_conditions(scores))
 
-# %% ../../nbs/50g_eval.scores.ipynb #4dc7982c
+# %% ../../nbs/50g_eval.scores.ipynb #fc4503bf
 def own_rows(scores: Scores) -> pd.DataFrame:
     "The mean over seeds and, with several, their standard deviation"
     found = pd.DataFrame([numbers(r, scores.classes, scores.multilabel) for r in scores.runs])
@@ -229,7 +234,12 @@ def own_rows(scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 def others(scores: Scores) -> tuple[pd.DataFrame, str]:
-    return published(scores.stamp["protocol"]["name"], scores.clips, scores.stamp["verdict"])
+    "Published rows beside clips that were counted and found as many as published; what differs in their labels is said"
+    rows, source = published(scores.stamp["protocol"]["name"], scores.clips, scores.stamp["verdict"])
+    counted = {c["name"]: c for c in scores.stamp.get("checks", ()) if c["name"].endswith("as published")}
+    if len(rows) and counted.get("clips as published", {}).get("verdict") != "clear": return pd.DataFrame(), "published rows are not shown: the clips of each database are not those counted in print"
+    differ = "; ".join(f"{c['name']}: {c['detail']}" for c in counted.values() if c["verdict"] == "found")
+    return rows, source + (f" ({differ})" if len(rows) and differ else "")
 
 def _table(scores: Scores) -> ResultTable:
     "Rows of results, columns of numbers from 0 to 1"
@@ -267,20 +277,21 @@ def _worst(scores: Scores, k: int) -> ResultTable:
     found = table.sort_values(["loss", "fold", "sample"], ascending=[False, True, True]).head(k).set_index("sample")
     return captioned(found, f"loss and usual decision, {_seeds(scores)}; index[sample] opens the clip")
 
-# %% ../../nbs/50g_eval.scores.ipynb #1f8fcdff
+# %% ../../nbs/50g_eval.scores.ipynb #79312acb
 def _right(run: Run) -> tuple[np.ndarray, np.ndarray]:     # n, n
     "What each clip adds above and below the line of its subject's number"
     if run.truth.ndim == 1: return (run.truth == run.decision).astype(float), np.ones(len(run.truth))
     return 2. * (run.truth & run.decision).sum(1), (run.truth.sum(1) + run.decision.sum(1)).astype(float)
 
-def _subjects(scores: Scores) -> pd.DataFrame:
+def _subjects(scores: Scores) -> ResultTable:
     "A row a subject: clips, and the share of them that is right, or F1 of all units together; mean over seeds"
     names = scores.runs[0].table[["database", "subject"]].fillna("unknown").astype(str)
     at, keys = pd.factorize(pd.MultiIndex.from_frame(names), sort=True)
     def of(run):
         above, below = (np.bincount(at, v, len(keys)) for v in _right(run))
         return np.divide(above, below, out=np.full(len(keys), np.nan), where=below > 0)
-    return pd.DataFrame({"database": keys.get_level_values(0), "subject": keys.get_level_values(1), "value": np.mean([of(r) for r in scores.runs], 0), "clips": np.bincount(at)})
+    table = pd.DataFrame({"database": keys.get_level_values(0), "subject": keys.get_level_values(1), "value": np.mean([of(r) for r in scores.runs], 0), "clips": np.bincount(at)})
+    return captioned(table, f"{'F1 of all units together' if scores.multilabel else 'share of clips right'}; {_conditions(scores)}")
 
 # %% ../../nbs/50g_eval.scores.ipynb #3b8b8b36
 def _matrix(scores: Scores) -> np.ndarray:      # c c

@@ -136,10 +136,10 @@ def natural(name: str) -> list:
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p.lower()) for p in re.split(r"(\d+)", name) if p]
 
 def _numbers(names: list[str], where: str) -> np.ndarray:
-    "The last run of digits in each name, where these increase; else 1..n"
-    runs = [re.findall(r"\d+", Path(n).stem) for n in names]
-    numbers = [int(r[-1]) if r and len(r[-1]) < 18 else -1 for r in runs]
-    if min(numbers) >= 0 and all(a < b for a, b in zip(numbers, numbers[1:])): return np.array(numbers)
+    "The last run of digits that increases from name to name; else 1..n"
+    runs = [[int(r) if len(r) < 18 else -1 for r in re.findall(r"\d+", Path(n).stem)][::-1] for n in names]
+    for numbers in zip(*runs):
+        if min(numbers) >= 0 and all(a < b for a, b in zip(numbers, numbers[1:])): return np.array(numbers)
     if len(names) > 1: warn(f"{where}: the digits in the file names ({names[0]}, {names[1]}, ...) are not one increasing series; "
                             f"frames are numbered 1 to {len(names)} in name order.")
     return np.arange(1, len(names) + 1)
