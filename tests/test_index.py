@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mekit.core import MekitError, MekitWarning
-from mekit.data.index import Entry, Index, combine, open_clip, person, read_index
+from mekit.data.index import Entry, Index, combine, open_clip, person, read_index, recording
 from mekit.data.sheets import Problem
 from mekit.labels import AU, Label, Terms, parse_aus
 
@@ -61,6 +61,21 @@ def test_an_event_of_a_recording_comes_with_its_surroundings(tmp_path):
     assert open_clip(replace(one, onset=59, apex=None, offset=None), margin_ms=0).numbers.tolist() == [59]
     with pytest.raises(MekitError, match="frames around 500 to 700"):
         open_clip(replace(one, onset=500, apex=600, offset=700), margin_ms=100)
+
+
+def test_an_event_of_a_video_comes_with_its_surroundings(tmp_path):
+    from mekit.data.clip import read_clip
+    path = read_clip(np.repeat(np.arange(60, dtype=np.uint8)[:, None, None, None] * 4, 32, 1).repeat(32, 2).repeat(3, 3), fps=50).save(tmp_path / "v.mp4")
+    clip = open_clip(entry(path=path, fps=None, shared=True, onset=30, apex=33, offset=36), margin_ms=100)
+    assert (clip.numbers[0], clip.numbers[-1], clip.timebase) == (25, 41, "declared") and clip.numbers[clip.label.apex] == 33
+    with pytest.raises(MekitError, match="frames around 90 to 99"):
+        open_clip(entry(path=path, fps=None, shared=True, onset=90, apex=None, offset=99), margin_ms=100)
+
+
+def test_one_recording_under_two_names(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert len({recording(entry(path=p)) for p in (tmp_path / "a", tmp_path / "b", tmp_path / "a/../a")}) == 1
 
 
 def test_only_the_event_of_a_recording_is_read(tmp_path, monkeypatch):

@@ -184,13 +184,13 @@ def dfew(root, *, labels=None, terms=None, corrections=None) -> Index:
     folds = {names_of(db, row)["sample"]: fold for fold, table in lists.items() for row in table}
     return Index([replace(e, facts=e.facts | {"fold": folds[e.sample]}) if e.sample in folds else e for e in index], aside=index.aside, corrections=index.corrections, name=index.name)
 
-# %% ../../nbs/12c_data.databases.ipynb #28847972
-def _own(name: str, fps: float | None) -> Database:
+# %% ../../nbs/12c_data.databases.ipynb #34e815c1
+def _own(name: str, fps: float | None, shared: bool) -> Database:
     "The layout of somebody's own recordings"
     need(isinstance(name, str) and re.fullmatch(r"[^/\s]+", name) and name not in DATABASES, "folder", expected="name= as one word that no database here has", received=repr(name))
     optional = [Column(n, ALSO.get(n, ()), KIND.get(n, "text"), required=False) for n in ("subject", "onset", "apex", "offset", "aus", "emotion")]
     return Database(name, name, fps, ("labels.*", "*labels*.*"), (Column("clip", ("clip", "sample", "file", "filename", "video", "name", "path"), blank=False), *optional, Column("fps", ("rate",), "number", required=False)),
-                    ("{subject}/{clip}", "{clip}", "*/{clip}"), extra=True)
+                    ("{subject}/{clip}", "{clip}", "*/{clip}"), sample="{subject}/{clip}/{onset}" if shared else "{subject}/{clip}", shared=shared, extra=True)
 
 def _found_table(root: Path) -> Table:
     "Every folder of images and every video, at most three levels down, as a label table"
@@ -207,13 +207,14 @@ def _found_table(root: Path) -> Table:
         level = deeper
     return Table(tuple(rows), "", "", (), {})
 
-# %% ../../nbs/12c_data.databases.ipynb #afc154a1
+# %% ../../nbs/12c_data.databases.ipynb #78145189
 @verb
-def folder(root, *, name: str, fps: float | None = None, labels=None, terms=None, corrections=None) -> Index:
-    "Your own recordings: folders of images or videos, with or without a label table"
-    db = _own(name, fps)
+def folder(root, *, name: str, fps: float | None = None, shared: bool = False, labels=None, terms=None, corrections=None) -> Index:
+    "Your own recordings: folders of images or videos, with or without a label table; `shared`: several events lie in one recording"
+    db = _own(name, fps, shared)
     place = database_folder(root, f"folder {name}")
     if labels is not None or matching(table_files(place), db.files): return read_database(db, root, labels, terms, corrections)
+    need(not shared, f"folder {name}: shared=True", expected="a table called labels.csv that says where the events are", received=f"none in {root}")
     table = _found_table(place)
     need(table.rows, f"folder {name}", expected="folders of images, videos, or a table called labels.csv", received=f"none in {root} or three levels down")
     return index_of(db, [table], Folders(root), terms=terms, corrections=corrections)

@@ -6,13 +6,13 @@
 __all__ = ['FAMILIES', 'NUMBERED', 'MARGIN_MS', 'Entry', 'person', 'plain_subject', 'recording', 'open_clip', 'Index', 'combine',
            'read_index']
 
-# %% ../../nbs/12a_data.index.ipynb #90a9d048
+# %% ../../nbs/12a_data.index.ipynb #4b157c12
 import json
 import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Entry:
         parts = [self.sample, marks, "+".join(au.code for au in self.aus), self.emotion, None if self.path else "not on disk"]
         return f"Entry({', '.join(p for p in parts if p)})"
 
-# %% ../../nbs/12a_data.index.ipynb #ccdf95e1
+# %% ../../nbs/12a_data.index.ipynb #9d41446c
 FAMILIES = {"smic_vis": "smic", "smic_nir": "smic", "samm_long": "samm"}       # recorded with the same people as ...
 NUMBERED = ("smic", "casme", "casme2", "samm", "4dme", "mmew", "casme3a", "casme3c", "cas_me2", "dfew")    # subjects are numbers, whatever stands before them
 
@@ -81,10 +81,13 @@ def plain_subject(subject: str, numbered: bool) -> str:
 
 def recording(entry: Entry) -> str | None:      # None where nothing says so
     "What the frames of an event were taken from: two events of one recording may share frames"
-    if entry.path is not None: return str(entry.path)
+    if entry.path is not None: return _real(str(entry.path))
     return entry.sample.rsplit("/", 1)[0] if entry.shared else None
 
-# %% ../../nbs/12a_data.index.ipynb #e1414b0e
+@lru_cache(maxsize=100_000)
+def _real(path: str) -> str: return os.path.realpath(path)      # one recording under two names is one
+
+# %% ../../nbs/12a_data.index.ipynb #b5c40310
 MARGIN_MS = 500.
 
 def _positions(entry: Entry, numbers: np.ndarray) -> dict[str, int]:
@@ -97,20 +100,28 @@ def _positions(entry: Entry, numbers: np.ndarray) -> dict[str, int]:
         else: found[name] = last = at[number]
     return found
 
-def _range(entry: Entry, margin_ms: float) -> dict[str, int]:
-    "start= and stop= of the event in a longer recording, margins included, as far as there are frames"
-    known = [m for m in entry.marks if m is not None]
-    if not entry.shared or not known or entry.path.is_file(): return {}
-    more = round(margin_ms * (entry.fps or 0) / 1000)
-    numbers = folder_numbers(entry.path)
+def _around(entry: Entry, numbers: np.ndarray, fps: float | None, margin_ms: float) -> np.ndarray:
+    "The numbers of the event and of `margin_ms` on either side, as far as there are frames"
+    known, more = [m for m in entry.marks if m is not None], round(margin_ms * (fps or 0) / 1000)
+    if not known: return numbers
     inside = numbers[(numbers >= min(known) - more) & (numbers <= max(known) + more)]
     need(len(inside), entry.sample, expected=f"frames around {min(known)} to {max(known)} in {entry.path}", received=f"frames {numbers[0]} to {numbers[-1]}")
-    return dict(start=int(inside[0]), stop=int(inside[-1]) + 1)
+    return inside
+
+def _opened(entry: Entry, margin_ms: float) -> Clip:
+    "The recording, or the part of it around the event; of a folder only that part is read"
+    if not entry.shared: return read_clip(entry.path, fps=entry.fps)
+    if entry.path.is_file():
+        clip = read_clip(entry.path, fps=entry.fps)
+        inside = np.flatnonzero(np.isin(clip.numbers, _around(entry, clip.numbers, clip.fps, margin_ms)))
+        return clip[inside[0]:inside[-1] + 1]
+    inside = _around(entry, folder_numbers(entry.path), entry.fps, margin_ms)
+    return read_clip(entry.path, fps=entry.fps, start=int(inside[0]), stop=int(inside[-1]) + 1)
 
 def open_clip(entry: Entry, *, margin_ms: float = MARGIN_MS) -> Clip:
     "The pictures of an entry, with its label in positions of the clip"
     need(entry.path is not None, entry.sample, expected="pictures on disk", received="none found by the reader", do="quality(index) lists all such samples.")
-    clip = read_clip(entry.path, fps=entry.fps, **_range(entry, margin_ms))
+    clip = _opened(entry, margin_ms)
     return clip.replace(label=replace(entry.label, **_positions(entry, clip.numbers)))
 
 # %% ../../nbs/12a_data.index.ipynb #5a3d0d34

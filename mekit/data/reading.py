@@ -121,8 +121,8 @@ def _finished(db: Database, table: Table, row: Row, names: dict, done: dict, not
     except MekitError as why: return [problem("row", "kind" if "kind" in values else "label", str(why))]
     return row._replace(values=values), names, done, [*notes, *(problem("note", column, why) for column, why in more)]
 
-# %% ../../nbs/12b_data.reading.ipynb #02dbcaf3
-def _twice(found: list, table: Table) -> tuple[list, list[Problem]]:
+# %% ../../nbs/12b_data.reading.ipynb #8ed5417c
+def _twice(found: list, table: Table, hint: bool = False) -> tuple[list, list[Problem]]:
     "Those of the usable rows that can stand, and a Problem for each other one"
     first, unlike, aside = {}, {}, []
     for item in found:
@@ -130,7 +130,7 @@ def _twice(found: list, table: Table) -> tuple[list, list[Problem]]:
         if item[0].values != same[0].values: unlike[item[1]["sample"]] = item
     for row, names, *_ in found:
         sample, one = names["sample"], first[names["sample"]][0]
-        if sample in unlike: why = f"rows {one.number} and {unlike[sample][0].number} are both {sample} and say different things; neither is used"
+        if sample in unlike: why = f"rows {one.number} and {unlike[sample][0].number} are both {sample} and say different things; neither is used" + (" (two events of one recording? folder has shared=True)" if hint else "")
         elif row is not one: why = f"{sample} stands in row {one.number} already, with the same labels"
         else: continue
         aside.append(Problem("row", sample, table.file, table.sheet, row.number, table.titles.get("clip"), str(row.written.get("clip") or ""), why))
@@ -165,7 +165,7 @@ def terms_of(terms, subjects: set, where: str) -> Callable:
         need(isinstance(note, str) and note.strip(), f"{where}: terms", expected=f"why the face of {subject} may be shown", received=repr(note))
     return lambda subject: Terms("publishable", terms[subject].strip()) if terms and subject in terms else Terms("private")
 
-# %% ../../nbs/12b_data.reading.ipynb #c19de4c1
+# %% ../../nbs/12b_data.reading.ipynb #86f6bdca
 @lru_cache(maxsize=50_000)
 def _parsed(cell): return parse_aus(cell)
 
@@ -183,7 +183,7 @@ def index_of(db: Database, tables: list[Table], folders: Folders, *, terms=None,
     mine, kept, aside, applied = _by_sample(db, corrections), [], [], {}
     for table in tables:
         items = list(_usable(db, table, mine))
-        found, doubled = _twice([i for i in items if isinstance(i, tuple)], table)
+        found, doubled = _twice([i for i in items if isinstance(i, tuple)], table, hint=db.extra and not db.shared)
         aside += [p for i in items for p in (i if isinstance(i, list) else i[3])] + doubled
         kept += [(table, row, names) for row, names, _, _ in found]
         applied |= {key: p for i in items if isinstance(i, tuple) for key, p in i[2].items()}
