@@ -1,14 +1,18 @@
 "Core: content hashes that do not collide, options that name the close match, files whole or not at all, a bounded cache"
+import gc
 import os
 import pickle
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
 
+from mekit import core
 from mekit.core import Lazy, MekitError, MekitWarning, atomic_path, digest, verb, warn, write_atomic
 
 LONG = np.zeros(5000)
@@ -99,3 +103,38 @@ def test_verb_on_a_method():
     assert Box().paint(colour="blue") == "blue"
     with pytest.raises(TypeError, match="paint: unknown option 'color'.*Did you mean 'colour'") as error: Box().paint(color=1)
     assert "self" not in str(error.value) and sys.exc_info() == (None, None, None)
+
+
+def test_many_sequences_share_one_bound(monkeypatch):
+    "What was not looked at for longest goes first, in whichever sequence; the picture in hand stays"
+    monkeypatch.setattr(core, "_CACHES", WeakSet())
+    monkeypatch.setattr(core, "KEEP_MB", 8 / 1024)
+    made = [lazy(10, keep=64)[0] for _ in range(4)]
+    for items in made:
+        for i in range(3):
+            items[i]
+    assert [list(m.cache.held) for m in made] == [[], [1, 2], [0, 1, 2], [0, 1, 2]]
+    assert all(m.cache.size == 1024 * len(m.cache.held) for m in made)
+    monkeypatch.setattr(core, "KEEP_MB", 0)
+    assert made[0][5].shape == (1024,) and [list(m.cache.held) for m in made] == [[5], [], [], []]
+
+
+def test_caches_of_clips_that_are_gone_are_forgotten(monkeypatch):
+    monkeypatch.setattr(core, "_CACHES", WeakSet())
+    items, _ = lazy(10, keep=4)
+    items[0]
+    assert len(core._CACHES) == 1
+    del items
+    gc.collect()
+    assert len(core._CACHES) == 0
+
+
+def test_threads_on_many_sequences(monkeypatch):
+    monkeypatch.setattr(core, "_CACHES", WeakSet())
+    monkeypatch.setattr(core, "KEEP_MB", 8 / 1024)
+    many = [lazy(30, keep=8)[0] for _ in range(6)]
+    rng = np.random.default_rng(0)
+    asked = [(int(a), int(b)) for a, b in zip(rng.integers(0, 6, 3000), rng.integers(0, 30, 3000))]
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda q: int(many[q[0]][q[1]][0]) == q[1], asked, timeout=30))
+    assert all(m.cache.size == 1024 * len(m.cache.held) for m in many)
