@@ -71,7 +71,7 @@ def _refined(z, place, lean, above, below, rounds: int = 4) -> np.ndarray:
         below, gb = np.where(down, below, h), np.where(down, gb * .5, g)
     return h
 
-# %% ../../nbs/10n_data.pose.ipynb #fa305bac
+# %% ../../nbs/10n_data.pose.ipynb #6cdbf598
 class Pose:
     "Where the head is in each frame, from the log of nuisances"
     def __init__(self, log: dict, n: int, size: int, depth: np.ndarray | None = None, iod: float = 1.):
@@ -91,7 +91,7 @@ class Pose:
         c = _like(self.middle, u)
         y = np.tensordot(self.turn[t], u - c, 1) + c + _like(self.move[t], u)
         if self.flat(t): return y
-        z = _read(self.relief, *(v.reshape(1, -1).astype(np.float32) for v in u)).reshape(u.shape[1:])
+        z = _read(self.relief, *np.atleast_3d(u).reshape(2, -1, u.shape[-1]).astype(np.float32)).reshape(u.shape[1:])
         return y + _like(self.lean[t], u) * z
 
     def back(self, t: int) -> np.ndarray:                      # 2 h w float32
