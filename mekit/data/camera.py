@@ -65,10 +65,11 @@ class Camera:
     def coded(self) -> np.ndarray: return through_h264([self.taken(t) for t in self.kept], self.log["h264"][0], self.fps)
     def frame(self, k: int) -> np.ndarray: return self.coded[k] if "h264" in self.log else self.taken(self.kept[k])
 
-# %% ../../nbs/10p_data.camera.ipynb #446c2310
+# %% ../../nbs/10p_data.camera.ipynb #0f4e7d33
 def _flow(self, t: int) -> np.ndarray:           # 2 h w float32
-    u = self.pose.grid + self.scene.motion(t)
-    return (u if self.pose.still(t) and self.pose.flat(t) else self.pose.there(t, u)).astype(np.float32) - self.pose.grid
+    motion, grid = self.scene.motion(t), self.pose.grid
+    if self.pose.still(t) and self.pose.flat(t): return motion
+    return (self.pose.there(t, grid + motion.astype(np.float64)) - grid).astype(np.float32)
 
 def _hidden(self, t: int, y: np.ndarray) -> np.ndarray:
     "Behind the object that passes"
