@@ -33,7 +33,7 @@ def _eased(part: np.ndarray) -> np.ndarray:
     "Two raised cosines, one to half the height and one from there"
     return .5 * (.5 - .5 * np.cos(np.pi * np.clip(2 * part, 0, 1))) + .5 * (.5 - .5 * np.cos(np.pi * np.clip(2 * part - 1, 0, 1)))
 
-# %% ../../nbs/10q_data.course.ipynb #5558c6c9
+# %% ../../nbs/10q_data.course.ipynb #61c83c5f
 @dataclass(frozen=True)
 class Event:
     "One movement: units, when, and how it lingers"
@@ -54,6 +54,7 @@ def read_event(event) -> Event:
     choose(event.kind, ["micro", "macro"], where="synthesize: event", what="kind")
     return event
 
+# %% ../../nbs/10q_data.course.ipynb #73a4e5ee
 def _is_number(value) -> bool: return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_)) and bool(np.isfinite(value))
 
 def times_of(event: Event, duration_ms: float) -> tuple[float, float, float]:      # ms
@@ -80,7 +81,7 @@ def marks_of(event: Event, n: int, fps: float, duration_ms: float) -> tuple[int,
 def event_course(event: Event, marks: tuple[int, int, int], n: int, fps: float) -> np.ndarray:     # n, 0..1
     return hill(n, *marks, hold=event.hold_ms * fps / 1000, pause=event.pause)
 
-# %% ../../nbs/10q_data.course.ipynb #acc44506
+# %% ../../nbs/10q_data.course.ipynb #967ac74e
 BLINK_MS, KEEP_AWAY_MS = 250., 60.
 
 def blink(n: int, fps: float, at_ms: float, length_ms: float = BLINK_MS) -> np.ndarray:     # n, 0 open .. 1 closed
@@ -100,6 +101,7 @@ def free_times(n: int, fps: float, reference: int, length_ms: float, count: int,
     need(len(taken) == count, "synthesize: distractors", expected=f"room for {count} of {length_ms:g} ms that keep clear of the onset frame", received=f"room for {len(taken)} in {n * 1000 / fps:g} ms", do="Make the clip longer or ask for fewer.")
     return sorted(taken)
 
+# %% ../../nbs/10q_data.course.ipynb #c667f1a2
 def quiet(n: int, fps: float, reference: int) -> np.ndarray:     # n, 0..1
     "0 at the reference frame, 1 from a little way off"
     away = np.abs(np.arange(n) - reference) * 1000 / fps

@@ -18,7 +18,14 @@ from .nuisance import NUISANCES, kept_frames, nuisance_log, read_nuisance, strea
 from .portrait import portrait
 from ..labels import AU, Label, Terms, parse_au
 
-# %% ../../nbs/11_data.synthetic.ipynb #f01ab043
+# %% ../../nbs/11_data.synthetic.ipynb #d5191eaa
+_QUANTILE = dict(A="q10", B="q30", C="q50", D="q70", E="q90")
+
+def _row_of(table, number: int) -> dict:
+    "What a table of `calibrate` says of a unit; {} where it says nothing"
+    return (table or {}).get("units", {}).get(f"AU{number}") or {}
+
+# %% ../../nbs/11_data.synthetic.ipynb #9b95b91d
 LETTERS = {"A": (0.5, 0.2, 0.8), "B": (1.1, 0.8, 1.7), "C": (2.3, 1.7, 3.2), "D": (4.0, 3.2, 5.0), "E": (6.0, 5.0, 8.0)}   # %IOD at apex: used, from, to
 SUPPORTED = (1, 2, 4, 9, 12, 15)
 
@@ -29,12 +36,6 @@ def letter_of(amplitude: float,     # %IOD at apex
     "The letter whose assumed range an amplitude falls into"
     need(_number(amplitude) and amplitude >= 0, "letter_of", expected="an amplitude of 0 %IOD or more", received=repr(amplitude))
     return next((name for name, (_, _, top) in LETTERS.items() if amplitude < top), "E")
-
-_QUANTILE = dict(A="q10", B="q30", C="q50", D="q70", E="q90")
-
-def _row_of(table, number: int) -> dict:
-    "What a table of `calibrate` says of a unit; {} where it says nothing"
-    return (table or {}).get("units", {}).get(f"AU{number}") or {}
 
 def _most(number: int) -> float: return LETTERS["E"][2]
 
