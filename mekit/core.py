@@ -6,7 +6,7 @@
 __all__ = ['KEEP_MB', 'MekitError', 'MekitWarning', 'need', 'warn', 'choose', 'check_options', 'check_names', 'verb',
            'pick_device', 'set_seed', 'cache_dir', 'atomic_path', 'write_atomic', 'Lazy', 'digest']
 
-# %% ../nbs/00_core.ipynb #b4942c7d
+# %% ../nbs/00_core.ipynb #54d9b428
 import difflib
 import functools
 import hashlib
@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-# %% ../nbs/00_core.ipynb #d969c11a
+# %% ../nbs/00_core.ipynb #d3f96a28
 class MekitError(ValueError):
     "A mistake in the input; the message says what was expected, what was received and what to do"
 
@@ -50,7 +50,7 @@ def warn(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("mekit."): level, frame = level + 1, frame.f_back
     warnings.warn(message, MekitWarning, stacklevel=level)
 
-# %% ../nbs/00_core.ipynb #ff950a6d
+# %% ../nbs/00_core.ipynb #cc42906b
 def choose(name: str,                # what the user typed
            options,                  # the names that exist
            *,
@@ -64,7 +64,7 @@ def choose(name: str,                # what the user typed
     hint = f"Did you mean {close[0]!r}?" if close else ""
     raise MekitError(f"{where}: unknown {what} {name!r}; there are: {', '.join(options)}. {hint}".rstrip())
 
-# %% ../nbs/00_core.ipynb #a75253d1
+# %% ../nbs/00_core.ipynb #5a84a6ac
 def check_options(function,         # whose keyword-only arguments are allowed
                   options: dict,    # what the user gave
                   *,
@@ -90,7 +90,7 @@ def verb(function):
         return function(*args, **options)
     return call
 
-# %% ../nbs/00_core.ipynb #e48ab18b
+# %% ../nbs/00_core.ipynb #bb93335e
 def _present() -> dict[str, bool]:
     "Which torch devices this machine has"
     if importlib.util.find_spec("torch") is None: return dict(cpu=True, cuda=False, mps=False)
@@ -114,7 +114,7 @@ def pick_device(name: str = "auto",     # auto, cpu, cuda (or cuda:1 ...), mps
     if not quiet: print(f"device: {name} ({reason})")
     return name
 
-# %% ../nbs/00_core.ipynb #11e07371
+# %% ../nbs/00_core.ipynb #80b9a4e5
 def set_seed(seed: int) -> None:
     "Seed Python, NumPy and, if it is loaded, PyTorch"
     random.seed(seed); np.random.seed(seed)
@@ -127,7 +127,7 @@ def cache_dir(*parts: str,      # sub-folders, made if missing
     path.mkdir(parents=True, exist_ok=True)
     return path
 
-# %% ../nbs/00_core.ipynb #d3447d77
+# %% ../nbs/00_core.ipynb #a996f0e1
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
@@ -151,7 +151,7 @@ def write_atomic(path, data: bytes | str) -> Path:
         temp.write_bytes(data) if isinstance(data, bytes) else temp.write_text(data, encoding="utf-8")
     return Path(path)
 
-# %% ../nbs/00_core.ipynb #75e417a9
+# %% ../nbs/00_core.ipynb #40df58c4
 KEEP_MB = 1024      # bound of all caches of this process together
 _CACHES, _BOOKS, _CLOCK = weakref.WeakSet(), threading.RLock(), itertools.count()       # _BOOKS is held for book-keeping only, never while something loads
 
@@ -187,7 +187,7 @@ def _make_room() -> None:
     for cache in caches:
         while over > 0 and len(cache.held) > (cache is caches[-1]): over -= cache.drop()
 
-# %% ../nbs/00_core.ipynb #cfae4539
+# %% ../nbs/00_core.ipynb #2448fce9
 class Lazy:
     "A sequence of equally shaped arrays, each loaded when asked for"
     def __init__(self,
@@ -220,7 +220,7 @@ class Lazy:
         except IndexError: raise IndexError(f"item {i} asked of a sequence of {len(self)}: 0 to {len(self) - 1}") from None
         return self.cache.get(k, self.load)
 
-# %% ../nbs/00_core.ipynb #478e044c
+# %% ../nbs/00_core.ipynb #b96cb30a
 def digest(*parts,      # arrays, bytes, text, numbers, None; lists, tuples and dicts of these
           ) -> str:     # 16 hexadecimal digits
     "Content hash; arrays count with their shape and type, every part with its type and length"

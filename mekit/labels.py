@@ -9,6 +9,7 @@ __all__ = ['AU_TABLE', 'CD6ME_AUS', 'EMOTIONS', 'CLASSES', 'LEFT_OUT', 'AUInfo',
 # %% ../nbs/01_labels.ipynb #c2dec6a3
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -138,15 +139,16 @@ _TOKEN = re.compile(rf"""(?P<mark>\(\s*k\s*\)|\?) | (?P<space>\s+) | (?P<sep>[+,
 _AFTER = re.compile(r"(?P<side>[LR])?(?P<intensity>[A-E])?|(?P<intensity2>[A-E])(?P<side2>[LR])")
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
-def _item(match) -> tuple[AU | None, str | None]:
+@lru_cache(maxsize=4096)
+def _item(item: str, before: str, digits: str, after: str, certain: bool) -> tuple[AU | None, str | None]:
     "The action unit of one item token, and what of it stayed unread"
-    before, after = match["before"].upper(), _AFTER.fullmatch(match["after"].upper())
-    number = int(match["number"]) if len(match["number"]) < 4 else -1
-    if after is None or number not in AU_TABLE or before not in tuple("LRUBTVA") + ("",): return None, match["item"]
-    side = after["side"] or after["side2"]
-    if side and before: return None, match["item"]
-    au = AU(number, before if before in ("L", "R") else side, after["intensity"] or after["intensity2"])
-    return au, f"{before} of {match['item']}" if before and before not in "LR" else None
+    before, rest = before.upper(), _AFTER.fullmatch(after.upper())
+    number = int(digits) if len(digits) < 4 else -1
+    if rest is None or number not in AU_TABLE or before not in tuple("LRUBTVA") + ("",): return None, item
+    side = rest["side"] or rest["side2"]
+    if side and before: return None, item
+    au = AU(number, before if before in ("L", "R") else side, rest["intensity"] or rest["intensity2"], certain)
+    return au, f"{before} of {item}" if before and before not in "LR" else None
 
 # %% ../nbs/01_labels.ipynb #4859bd43
 class _Reader:
@@ -170,9 +172,9 @@ class _Reader:
         else: self.unread.append(m[0])
         self.touching = False
     def item(self, m):
-        au, rest = _item(m)
+        au, rest = _item(m["item"], m["before"], m["number"], m["after"], not self.brackets and not self.doubt)
         if rest: self.unread.append(rest)
-        if au: self.aus.append(replace(au, certain=not self.brackets and not self.doubt))
+        if au: self.aus.append(au)
         self.touching, self.doubt = au is not None, None
 
 # %% ../nbs/01_labels.ipynb #631fac17
@@ -183,10 +185,13 @@ def parse_aus(text,         # a cell of a label table: text, a number, or empty 
     text = "" if text is None else str(text).translate(_HALF_WIDTH).strip()
     text = re.sub(r"^([0-9]+)\.0$", r"\1", text)
     if text.lower() in ("", "0", "nan", "nat", "<na>"): return Parsed((), ())
+    return _parsed(text)
+
+@lru_cache(maxsize=4096)        # a label file writes the same few codes again and again
+def _parsed(text: str) -> Parsed:
+    "The units of a half-width text"
     reader = _Reader()
-    for match in _TOKEN.finditer(text):
-        kind = next(k for k in ("mark", "space", "sep", "alt", "open", "close", "item", "junk") if match[k] is not None)
-        getattr(reader, kind)(match)
+    for match in _TOKEN.finditer(text): getattr(reader, match.lastgroup)(match)
     reader.drop_doubt()
     return Parsed(tuple(dict.fromkeys(reader.aus)), tuple(reader.unread + reader.brackets))
 
@@ -207,14 +212,18 @@ _WORDS = {
     "4dme":   "positive negative surprise repression others",
     "mmew":   "happiness disgust surprise anger fear sadness others",
     "casme3": "happiness disgust surprise anger fear sadness others",
+    "cas_me2": "positive negative surprise others",
+    "dfew":   "happiness sadness neutral anger surprise disgust fear",
 }
+_LIKE = dict(smic_vis="smic", smic_nir="smic", casme3a="casme3", casme3c="casme3", samm_long="samm")     # recorded together, or parts of one release
 EMOTIONS: dict[str, tuple[str, ...]] = {database: tuple(words.split()) for database, words in _WORDS.items()}
+EMOTIONS |= {part: EMOTIONS[whole] for part, whole in _LIKE.items()}
 _SPELLINGS = {"happy": "happiness", "sad": "sadness", "angry": "anger", "surprised": "surprise", "tensed": "tense", "suprise": "surprise",
               "happines": "happiness", "repressed": "repression", "fearful": "fear", "disgusted": "disgust"}
 
 def emotion_word(word: str,          # as written in the label file
                  *,
-                 database: str,      # smic, casme, casme2, samm, 4dme, mmew, casme3
+                 database: str,      # a key of EMOTIONS: smic, casme2, samm, casme3a ...
                 ) -> str:            # the word that EMOTIONS uses for this database
     "One spelling for the emotion words of a database"
     words = EMOTIONS[choose(database, EMOTIONS, where="emotion_word", what="database")]
@@ -243,9 +252,10 @@ def emotion_class(word: str | None,            # as written in the label file; N
     if word is None: return None
     plain = emotion_word(word, database=database)
     if scheme == "own": return plain
-    need(database in _MEGC2019, "emotion_class", expected=f"one of the databases of megc2019 ({', '.join(_MEGC2019)})", received=repr(database), do="scheme='own' keeps the database's words.")
+    classes = _MEGC2019.get(_LIKE.get(database, database))
+    need(classes is not None, "emotion_class", expected=f"one of the databases of megc2019 ({', '.join(_MEGC2019)})", received=repr(database), do="scheme='own' keeps the database's words.")
     if sample is not None and f"{database}/{str(sample).removeprefix(database + '/')}" in LEFT_OUT[scheme]: return None
-    return _MEGC2019[database].get(plain)
+    return classes.get(plain)
 
 # %% ../nbs/01_labels.ipynb #9d916f5e
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TIMEBASES', 'MICRO_FPS', 'VIDEOS', 'Truth', 'Clip', 'cut', 'timing_note', 'resize', 'with_terms', 'read_clip']
 
-# %% ../../nbs/10_data.clip.ipynb #972416c0
+# %% ../../nbs/10_data.clip.ipynb #b2e72bad
 import base64
 import dataclasses
 import difflib
@@ -24,7 +24,7 @@ from ..media.images import IMAGES, read_array, read_folder, read_stack
 from ..media.index import usual_rate
 from ..media.video import Recording, read_video
 
-# %% ../../nbs/10_data.clip.ipynb #59194184
+# %% ../../nbs/10_data.clip.ipynb #c23c02cd
 @dataclass(frozen=True, eq=False)
 class Truth:
     "What a synthetic clip knows about itself, measured from frame `reference`"
@@ -48,7 +48,7 @@ class Truth:
         events = tuple((kind, units, *(kept.index(m) if m in kept else None for m in marks)) for kind, units, *marks in self.events)
         return Truth(**array, **table, events=tuple(e for e in events if any(m is not None for m in e[2:])), reference=kept.index(self.reference or 0))
 
-# %% ../../nbs/10_data.clip.ipynb #5028b752
+# %% ../../nbs/10_data.clip.ipynb #f60124e9
 TIMEBASES = ("pts", "declared", "unknown")     # time stamps of the file; frame rate given by somebody; nobody knows
 
 def _checked_times(times, n: int, timebase: str, where: str):
@@ -86,7 +86,7 @@ def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     need(0 <= reference < n, where, expected=f"a truth measured from one of the frames 0 to {n - 1}", received=reference)
     return dataclasses.replace(truth, reference=reference)
 
-# %% ../../nbs/10_data.clip.ipynb #9b07dac4
+# %% ../../nbs/10_data.clip.ipynb #c7bfee9a
 @dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     "Pictures of one face in the order they were taken"
@@ -128,7 +128,7 @@ class Clip:
         given = {k: v if v is None else _index(v, f"mark {k}") for k, v in dict(onset=onset, apex=apex, offset=offset).items() if v is not ...}
         return self.replace(label=dataclasses.replace(self.label, **given))
 
-# %% ../../nbs/10_data.clip.ipynb #51a82920
+# %% ../../nbs/10_data.clip.ipynb #738971d3
 def _index(value, where: str) -> int:
     "`value` as a plain integer; booleans, fractions and NaN are mistakes"
     whole = isinstance(value, (int, np.integer)) or (isinstance(value, (float, np.floating)) and float(value).is_integer())
@@ -147,7 +147,7 @@ def _line(clip: Clip) -> str:
     note = "" if clip.alignment is None else ", ".join(filter(None, (", aligned", getattr(clip.alignment, "note", ""))))
     return f"Clip({len(clip)} frames of {clip.shape[0]} x {clip.shape[1]}, {rate}{', ' + marks if marks else ''}{', ' + clip.title if clip.source else ''}{note})"
 
-# %% ../../nbs/10_data.clip.ipynb #780f6d46
+# %% ../../nbs/10_data.clip.ipynb #6b797281
 def cut(clip: Clip,
         at: slice,      # positions in the clip; steps forwards only
        ) -> Clip:
@@ -165,7 +165,7 @@ def cut(clip: Clip,
                         label=dataclasses.replace(clip.label, **marks), truth=None if truth is None else truth[at],
                         alignment=None if clip.alignment is None else clip.alignment[at])
 
-# %% ../../nbs/10_data.clip.ipynb #a6a56736
+# %% ../../nbs/10_data.clip.ipynb #5c9eb2bf
 MICRO_FPS = 60      # slower recordings bear a note
 
 def timing_note(clip: Clip) -> str | None:
@@ -176,7 +176,7 @@ def timing_note(clip: Clip) -> str | None:
     return (f"Too slow for micro timing: {clip.fps:.4g} frames a second, one every {step:.0f} ms. A micro-expression lasts 40 to 500 ms, "
             f"here {40 / step:.0f} to {500 / step:.0f} frames; durations and onsets are not to be read off this clip.")
 
-# %% ../../nbs/10_data.clip.ipynb #c32dafca
+# %% ../../nbs/10_data.clip.ipynb #44317d7f
 def resize(image: np.ndarray,           # h w c
            size: tuple[int, int],       # h, w
           ) -> np.ndarray:
@@ -215,7 +215,7 @@ def with_terms(picture: str,       # HTML
     banner = f'<div style="font-size:11px;border-top:2px solid #d55e00">private: shown to you only ({owner})</div>' if label.terms.access == "private" else ""
     return f'<div data-terms="{label.terms.access}">{banner}{picture}</div>'
 
-# %% ../../nbs/10_data.clip.ipynb #184f817d
+# %% ../../nbs/10_data.clip.ipynb #98c8487e
 _MARKS, _WORDS = ("onset", "apex", "offset"), ("emotion", "subject", "database", "sample", "coder")
 
 def _facts(clip: Clip) -> dict:
@@ -249,7 +249,7 @@ def _noted(facts: dict, n: int, where: str) -> tuple[Label, float | None]:
         warn(f"{where}: what is written beside the pictures cannot be used ({error}); marks and action units are unknown.")
         return Label(terms=_terms(facts)), None
 
-# %% ../../nbs/10_data.clip.ipynb #a37ff9fa
+# %% ../../nbs/10_data.clip.ipynb #f8e175a7
 def _saved(clip: Clip, path, quality, overwrite: bool) -> Path:
     "Write the clip where, and as what, the name says"
     need(isinstance(path, (str, Path)), "save", expected="the name of a file or folder", received=repr(path))
@@ -261,7 +261,7 @@ def _saved(clip: Clip, path, quality, overwrite: bool) -> Path:
     if suffix in write.VIDEOS: return write.write_video(path, recording, quality=90 if quality is None else int(quality), overwrite=overwrite)
     return write.write_folder(path, recording, quality=100 if quality is None else int(quality), overwrite=overwrite)
 
-# %% ../../nbs/10_data.clip.ipynb #6bee99a2
+# %% ../../nbs/10_data.clip.ipynb #704cc471
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".ogv", ".gif", ".y4m", ".h264")     # suffixes suggested where a name is not found; any other is tried all the same
 
 def _found(path: Path) -> Path:
@@ -300,7 +300,7 @@ def _declared(times, numbers, fps, base: str | None, where: str) -> tuple:
         if abs(stamped / fps - 1) > .01: warn(f"{where}: fps={fps:g} is used as you declared it, but the time stamps of the file say {stamped:.4g} frames a second.")
     return (numbers - numbers[0]) * 1000 / float(fps), "declared"
 
-# %% ../../nbs/10_data.clip.ipynb #bd900879
+# %% ../../nbs/10_data.clip.ipynb #b14a2c1f
 def _target(size, shape: tuple[int, int]) -> tuple[int, int]:
     "Height and width meant by `size`: (h, w), or the longer side with the proportions kept"
     if size is None: return shape
@@ -333,7 +333,7 @@ def _sized(clip: Clip, size) -> Clip:
     frames = Lazy(functools.partial(_resized, clip.frames, shape), len(clip), (*shape, 3))
     return clip.replace(frames=frames, iod=None if clip.iod is None else clip.iod * shape[1] / clip.shape[1])
 
-# %% ../../nbs/10_data.clip.ipynb #e203abec
+# %% ../../nbs/10_data.clip.ipynb #4e0a9cb7
 @verb
 def read_clip(source,                       # video file, folder of images, image of several pages, or array (t h w [3 | 4]) of uint8 or floats 0..1
               *,

@@ -6,7 +6,7 @@
 __all__ = ['IMAGES', 'CHECK_PIXELS', 'TABLE', 'LABEL', 'COLUMNS', 'PRIVATE', 'as_frames', 'read_array', 'read_image', 'natural',
            'some', 'folder_numbers', 'read_folder', 'facts_beside', 'read_stack']
 
-# %% ../../nbs/07_media.images.ipynb #dd3897f7
+# %% ../../nbs/07_media.images.ipynb #eac10dd7
 import csv
 import functools
 import json
@@ -21,7 +21,7 @@ from ..core import Lazy, MekitError, need, warn
 from .pixels import on_black
 from .video import Recording
 
-# %% ../../nbs/07_media.images.ipynb #665dbebe
+# %% ../../nbs/07_media.images.ipynb #fab73864
 def _to_bytes(x: np.ndarray) -> np.ndarray:
     "uint8 as it is; floats from 0 to 1 scaled to 0..255"
     if x.dtype == np.uint8: return x
@@ -46,7 +46,7 @@ def _stacked(source) -> np.ndarray:
     need(min(x.shape) > 0, "read_clip", expected="at least one frame", received=f"shape {x.shape}")
     return x
 
-# %% ../../nbs/07_media.images.ipynb #622d3707
+# %% ../../nbs/07_media.images.ipynb #be95f647
 def as_frames(source):
     "Pictures in memory as t h w 3 uint8, not to be written to; a lazy sequence of such stays lazy"
     x = _stacked(source)
@@ -60,7 +60,7 @@ def read_array(source) -> Recording:
     x = as_frames(source)
     return Recording(x, None, np.arange(len(x)), f"array {tuple(x.shape)}")
 
-# %% ../../nbs/07_media.images.ipynb #e91681ae
+# %% ../../nbs/07_media.images.ipynb #9503a908
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 def _to_eight(x: np.ndarray, bits: int | None) -> np.ndarray:
@@ -90,7 +90,7 @@ def _deep(image: Image.Image, path, page: int) -> np.ndarray | None:
     x = _by_opencv(path, page) if turned or any(";16" in str(tile[3]) for tile in image.tile) else None
     return x if x is None or turned else _upright(x, _orientation(image))
 
-# %% ../../nbs/07_media.images.ipynb #6ce81df0
+# %% ../../nbs/07_media.images.ipynb #f3c9a1ed
 def read_image(path, *, page: int = 0, bits: int | None = None) -> np.ndarray:
     "One image file (or one of its pages) as h w 3 uint8"
     with Image.open(path) as image:
@@ -102,7 +102,7 @@ def read_image(path, *, page: int = 0, bits: int | None = None) -> np.ndarray:
         alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
         return np.ascontiguousarray(_upright(on_black(np.array(image.convert("RGBA" if alpha else "RGB"))), _orientation(image)))
 
-# %% ../../nbs/07_media.images.ipynb #575e476f
+# %% ../../nbs/07_media.images.ipynb #64d37c06
 def _warn_dark(path, bits: int | None, where: str) -> None:
     "Ask for `bits` where images of 16 bits use a small part of them"
     try:
@@ -130,7 +130,7 @@ def _again(path, size: tuple[int, int], bits: int | None, page: int = 0) -> np.n
     need(image.shape[:2] == size, str(path), expected=f"an image of {size[0]} x {size[1]}, as when it was opened", received=f"{image.shape[0]} x {image.shape[1]}")
     return image
 
-# %% ../../nbs/07_media.images.ipynb #61ea9b90
+# %% ../../nbs/07_media.images.ipynb #795a317f
 def natural(name: str) -> list:
     "Sort key under which img9 comes before img10"
     return [(0, int(p), p) if p.isdecimal() else (1, 0, p.lower()) for p in re.split(r"(\d+)", name) if p]
@@ -153,7 +153,7 @@ def _one_size(names: list[str], sizes: list, where: str, do: str) -> None:
     need(False, where, expected=f"images of one size; {names[0]} is {sizes[0][0]} x {sizes[0][1]} (h x w)",
          received=f"{names[odd]} of {sizes[odd][0]} x {sizes[odd][1]}; {sum(s != sizes[0] for s in sizes)} of {len(sizes)} differ", do=do)
 
-# %% ../../nbs/07_media.images.ipynb #16f593ed
+# %% ../../nbs/07_media.images.ipynb #dacd85cc
 CHECK_PIXELS = 1.5e8    # up to this many pixels every image is decoded once on opening; beyond, as it is used
 
 def _files(folder: Path, where: str) -> list[Path]:
@@ -208,7 +208,7 @@ def _readable(files: list[Path], bits: int | None, where: str) -> tuple[list[int
 
 def _file(files: list[Path], size: tuple[int, int], bits: int | None, i: int) -> np.ndarray: return _again(files[i], size, bits)
 
-# %% ../../nbs/07_media.images.ipynb #88fdb383
+# %% ../../nbs/07_media.images.ipynb #760752a6
 TABLE, LABEL = "times.csv", "label.json"
 COLUMNS = ["file", "number", "ms"]
 PRIVATE = {"mekit": 1, "terms": {"access": "private"}}      # facts of a clip whose own cannot be read
@@ -240,7 +240,7 @@ def _table(folder: Path, facts: dict, where: str) -> dict:
         warn(f"{where}: {TABLE} cannot be used ({error}); times and marks are unknown.")
         return {}
 
-# %% ../../nbs/07_media.images.ipynb #3610002b
+# %% ../../nbs/07_media.images.ipynb #1a8c1498
 def _pages(path: Path, where: str) -> tuple[list, list]:
     "Sizes (h, w) and durations (ms) of the pages of an image file"
     sizes, durations = [], []
