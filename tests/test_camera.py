@@ -158,12 +158,10 @@ def test_exposure_and_gamma_are_what_they_say():
     assert np.abs(curved - 255 * (plain / 255) ** 1.5)[middle].mean() < 1
 
 
-def test_defocus_takes_detail_and_no_position():
-    sharp, soft = (synthesize(nuisance=n, **SMALL).frames[0] for n in (None, {"focus": 1.5}))
-    a, b = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY).astype(np.float32) for f in (sharp, soft))
-    assert cv2.Laplacian(b, cv2.CV_32F).std() < 0.4 * cv2.Laplacian(a, cv2.CV_32F).std()
-    window = cv2.createHanningWindow((128, 128), cv2.CV_32F)
-    assert np.abs(cv2.phaseCorrelate(a, b, window)[0]).max() < 0.05
+def test_defocus_is_a_blur_of_the_sharp_frame():
+    sharp, soft = (synthesize(nuisance=n, **SMALL).frames[0].astype(np.float32) for n in (None, {"focus": 1.5}))
+    assert np.abs(cv2.GaussianBlur(sharp, (0, 0), 1.5) - soft)[6:-6, 6:-6].max() < 2.5
+    assert np.abs(sharp - soft)[6:-6, 6:-6].max() > 30
 
 
 def test_an_open_shutter_smears_along_the_motion_and_moves_nothing():
