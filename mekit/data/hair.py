@@ -112,7 +112,7 @@ def _parted(c: Canvas, who: Identity, n: int) -> np.ndarray:
     r = (start + (end - start) * depth - near) * radius(who, np.pi - np.abs(off))
     return np.stack([r * np.sin(off), .1 - r * np.cos(off)], -1)
 
-# %% ../../nbs/10d_data.hair.ipynb #1143ab8d
+# %% ../../nbs/10d_data.hair.ipynb #3cd41173
 def hair(c: Canvas, who: Identity, image, rho):
     "Hair on the head, over everything drawn so far"
     if who.hair_style == "bald": return image
@@ -137,7 +137,7 @@ def long_hair(c: Canvas, who: Identity, image, front: bool = False):
     "What falls to the shoulders: behind the neck, and in front of the ears"
     if who.hair_style != "long": return image
     a, n, ear = np.abs(c.x), 2600 if not front else 1500, float(radius(who, np.pi / 2))
-    grid, outer = [-.7, -.3, 0, .5, 1.0, 1.5, 2.2], np.array([.82, 1.05, 1.17, 1.24, 1.24, 1.20, 1.14]) * ear / 1.0
+    grid, outer = [-.7, -.3, 0, .5, 1.0, 1.5, 2.2], np.array([.90, 1.15, 1.22, 1.26, 1.25, 1.20, 1.14]) * ear / 1.0
     inner = np.array([.92, .93, .93, .93, .95, .98, 1.0]) * ear if front else np.zeros(7)
     wave = .016 * np.sin(4.2 * c.y + 1.3 * np.sign(c.x) + who.seed) + .010 * c.noise(.02, .3)
     out, in_ = np.interp(c.y, grid, outer) + wave, np.interp(c.y, grid, inner) + wave * front

@@ -18,7 +18,7 @@ from .hair import body, ear, glasses, hair, long_hair
 from .portrait import Canvas, Identity, landmarks, lids, linear, mix, mouth_curves, step, stored
 from .skin import furrows, lit, pigment, relief, rho_of, skin, WRINKLES
 
-# %% ../../nbs/10e_data.identities.ipynb #e1bc24ab
+# %% ../../nbs/10e_data.identities.ipynb #1ff0e387
 N = 64
 _HAIR = dict(black=(24, 20, 20), dark=(44, 31, 25), brown=(74, 50, 36), auburn=(104, 58, 36), blond=(168, 132, 86), grey=(128, 124, 120), white=(200, 196, 190))
 _IRIS = dict(dark=(58, 38, 26), brown=(92, 62, 40), hazel=(110, 88, 52), green=(98, 108, 76), blue=(98, 124, 146), grey=(120, 128, 132))
@@ -35,6 +35,7 @@ def _outline(rng, sex: float) -> tuple:
 def _brow(rng, sex: float) -> tuple:
     base = np.array(Identity().brow)
     low, arch, tilt, wide = rng.normal((.012 * (sex - .35) - .004, 1 - .5 * (sex - .35), 0, 1), (.014, .30, .012, .045))
+    low, tilt = min(low, .008), max(tilt, -.008)
     bow = base[:, 1] - np.interp(base[:, 0], base[[0, -1], 0], base[[0, -1], 1])
     y = base[:, 1] - bow + bow * np.clip(arch, .25, 1.7) + low + tilt * (base[:, 0] - .36) / .23
     return tuple((float(x), float(v)) for x, v in zip(.36 + (base[:, 0] - .36) * np.clip(wide, .9, 1.08), y))
@@ -49,7 +50,7 @@ def _shape(rng, sex: float, age: float) -> dict:
                 eye_inner=(.178 + z(0, .008), .018 + z(0, .010)), lids=(float(np.clip(.073 - .012 * age + z(0, .007), .054, .090)), float(np.clip(.041 + z(0, .004), .032, .052))),
                 crease=float(np.clip(z(.026, .013) * (1 - .4 * age), .004, .045)), iris=.0665 + z(0, .0012), nose=(tip, base, half),
                 nose_shape=(float(np.clip(z(1, .24), .45, 1.5)), float(np.clip(z(1, .13), .75, 1.35)), float(max(0, z(-.2, .8)))),
-                mouth=(base + .218 + z(0, .014), .272 + z(0, .016)), lip=tuple(lip), bow=float(np.clip(z(1, .35), .2, 1.8)),
+                mouth=(base + .218 + z(0, .014), .272 + z(0, .016)), lip=tuple(lip), bow=float(np.clip(z(1, .35), .2, 1.8)), corners=float(np.clip(z(-.002 + .006 * age, .004), -.010, .010)),
                 bones=tuple(np.clip(z((1 + .5 * (sex - .35), 1, 1, 1, 0), (.3, .35, .2, .3, .35)), (.3, .2, .5, .3, 0), (2, 1.9, 1.5, 1.7, 1))))
 
 # %% ../../nbs/10e_data.identities.ipynb #1b5c8a4d

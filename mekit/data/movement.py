@@ -22,7 +22,7 @@ SUPPORTED: tuple[int, ...] = tuple(_REACHES)
 AMPLITUDES: dict[int, dict[str, tuple[float, float, float]]] = {n: {k: tuple(round(v * r, 3) for v in row) for k, row in _SCALE.items()} for n, r in _REACHES.items()}
 MOST: dict[int, float] = {n: max(_MOST[n], AMPLITUDES[n]["E"][2]) for n in SUPPORTED}     # %IOD: macro-expressions included
 
-# %% ../../nbs/10g_data.movement.ipynb #1dfcaf4a
+# %% ../../nbs/10g_data.movement.ipynb #a0d10783
 _GUIDES = """
 1:  .12 -.36 0 -.72  .10 -.50 0 -.36
 2:  .48 -.37 .02 -.72  .45 -.52 0 -.34  .60 -.08 0 -.15
@@ -35,7 +35,7 @@ _GUIDES = """
 15: .33 .82 .10 .70  .27 .90 0 .40
 17: .0 .93 0 -.95  .12 .95 0 -.85  .0 1.05 0 -.75
 20: .42 .74 .70 .08  .38 .86 .45 .08
-23: .0 .97 0 0  .16 .97 0 0  .0 .55 0 0  .14 .57 0 0
+23: .0 .97 0 0  .16 .97 0 0  .0 .54 0 0  .15 .56 -.10 .32
 24: .0 .97 0 0  .16 .97 0 0  .0 .55 0 0  .14 .57 0 0
 26: .0 1.32 0 1  .0 1.5 0 1  .27 1.28 0 .97  .3 1.45 0 .95  .5 1.15 0 .75  .55 1.35 0 .7  .20 .95 0 .93  .40 .86 0 .70  .55 .76 0 .36  .62 .55 0 .10
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# %% ../../nbs/10a_data.portrait.ipynb #261fb92c
+# %% ../../nbs/10a_data.portrait.ipynb #e9bd094f
 @dataclass(frozen=True)
 class Identity:
     "The numbers one face is made from: lengths in outer-eye-corner distances, origin between those corners, y down, colours in sRGB"
@@ -30,6 +30,7 @@ class Identity:
     nose_shape: tuple = (1., 1., 0.)                 # height of the bridge, height of the tip, hump
     mouth: tuple = (.745, .272)                      # y of the closed mouth, half the width
     lip: tuple = (.070, .098)                        # height of the upper and lower lip
+    corners: float = -.001                           # how far they lie below the line's middle
     bow: float = 1.                                  # depth of the cupid's bow
     bones: tuple = (1., 1., 1., 1., 0.)              # brow ridge, cheekbone, depth of the sockets, chin, cleft of the chin
     age: float = .12                                 # 0: twenty, 1: eighty
@@ -54,7 +55,7 @@ class Identity:
     differ: float = 0.                               # how much the two sides differ, IOD
     turn: float = 0.                                 # roll of the head, degrees
 
-# %% ../../nbs/10a_data.portrait.ipynb #1fa7d977
+# %% ../../nbs/10a_data.portrait.ipynb #2e935957
 def smooth(points, n: int) -> np.ndarray:     # n 2
     "A Catmull-Rom curve through the points"
     p = np.asarray(points, float)
@@ -74,9 +75,9 @@ def mouth_curves(who: Identity, n: int = 129):
     "Upper edge, mouth line and lower edge of the lips, left to right"
     (y, half), (up, low) = who.mouth, who.lip
     t = np.linspace(-1, 1, n); a = np.abs(t)
-    line = y + .004 * a**2.2 + .010 * np.exp(-(a / .16)**2) - .006 * np.exp(-((a - .32) / .2)**2)
-    top = y - .004 + .004 * a**3 - 1.18 * up * (1 - a)**.75 * (.88 + .12 * a) + .014 * who.bow * np.exp(-(a / .10)**2)
-    bottom = y + .004 * a**3 + low * (1 - a**2.1)**.8
+    line = y + who.corners * a**2.2 + .010 * np.exp(-(a / .16)**2) - .006 * np.exp(-((a - .32) / .2)**2)
+    top = y - .004 + who.corners * a**3 - 1.18 * up * (1 - a)**.75 * (.88 + .12 * a) + .014 * who.bow * np.exp(-(a / .10)**2)
+    bottom = y + who.corners * a**3 + low * (1 - a**2.1)**.8
     return tuple(np.stack([half * t, v], 1) for v in (np.minimum(top, line), line, np.maximum(bottom, line)))
 
 def radius(who: Identity, angle):

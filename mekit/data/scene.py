@@ -276,7 +276,7 @@ def _picture(self, t: int, at=None) -> np.ndarray:      # h w 3 float32, 0..255
 
 Scene.picture = _picture
 
-# %% ../../nbs/10h_data.scene.ipynb #7c22d5d2
+# %% ../../nbs/10h_data.scene.ipynb #057a0c6f
 def _labels(self, t: int) -> np.ndarray:      # h w uint8: 1 upper sheet, 2 lower, 3 eyeball, 4 mouth, 5 glasses, 6 neck and clothes
     _, label = _stack(self, t, self.grid, False)
     return label if self._glass is None else np.where(self._glass > .4, 5, label).astype(np.uint8)
@@ -303,7 +303,15 @@ def _valid(self, t: int) -> np.ndarray:      # h w bool
     for part in np.unique(start):
         mine = cv2.remap((label == part).astype(np.float32), there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         out |= (start == part) & (mine > .98)
-    return out & (start != 4)
+    return out & (start != 4) & ~_torn(start, there - self.grid)
+
+def _torn(label, move) -> np.ndarray:      # h w bool
+    "Pixels that hold a bit of two parts which part"
+    out = np.zeros(label.shape, bool)
+    for axis in (0, 1):
+        differ = (np.diff(label.astype(np.int8), axis=axis) != 0) & (np.linalg.norm(np.diff(move, axis=axis), axis=-1) > .15)
+        out |= np.pad(differ, [(0, int(axis == k)) for k in (0, 1)]) | np.pad(differ, [(int(axis == k), 0) for k in (0, 1)])
+    return out
 
 Scene.labels, Scene.motion, Scene.valid = _labels, _motion, _valid
 Scene._glass, Scene.onset_labels = cached_property(_glass), cached_property(lambda self: self.labels(self.reference))
