@@ -3,11 +3,11 @@
 Error is averaged where the expression moves more than half as far as its peak; 'zero' is the error of saying nothing.
 """
 import mekit as me
-from mekit.data.synthetic import SUPPORTED
+from mekit.labels import CD6ME_AUS
 from mekit.motion.flow_benchmark import NUISANCE_SET, flow_benchmark
 
 METHODS, SIZE = ("dis", "farneback"), 256
-IDENTITIES = (0,)
+IDENTITIES = (0, 21, 42)
 
 
 def printed(frame, first: str) -> None:
@@ -21,7 +21,7 @@ def printed(frame, first: str) -> None:
 
 
 def main() -> dict:
-    clean = flow_benchmark(METHODS, aus=SUPPORTED, identities=IDENTITIES, size=SIZE)
+    clean = flow_benchmark(METHODS, aus=CD6ME_AUS, identities=IDENTITIES, size=SIZE)
     rough = flow_benchmark(METHODS, aus=(1, 4, 12, 15), peaks=(1.0,), nuisances=NUISANCE_SET, identities=IDENTITIES, size=SIZE)
     print(f"mekit {me.__version__}, {SIZE} px, identities {', '.join(map(str, IDENTITIES))}; {len(clean) + len(rough)} rows\n")
     printed(clean, "peak_px")

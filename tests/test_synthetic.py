@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mekit.anatomy import AU_MOTION, to_ibug
 from mekit.core import MekitError
-from mekit.data.identities import IDENTITIES
 from mekit.data.movement import MOST
 from mekit.data.synthetic import LETTERS, SUPPORTED, demo, letter_of, synthesize
 
@@ -45,7 +44,7 @@ def seen_by(landmarker, frame):
     return list(zip(points, [{b.category_name: b.score for b in shapes} for shapes in found.face_blendshapes]))
 
 
-@pytest.mark.parametrize("identity", range(len(IDENTITIES)))
+@pytest.mark.parametrize("identity", [0, 21, 42])
 @pytest.mark.parametrize("size", [256, 512])
 def test_a_landmark_model_finds_one_neutral_face_where_it_was_drawn(landmarker, identity, size):
     clip = synthesize(identity=identity, size=size, duration_ms=50)
@@ -120,7 +119,7 @@ def test_landmarks_go_where_anatomy_says(number):
     for k, direction in AU_MOTION[number].items():
         if np.hypot(*direction) > .5:
             cosine = moved[k] @ direction / np.linalg.norm(moved[k]) / np.hypot(*direction)
-            assert cosine > .9, (number, k)
+            assert cosine > (.8 if number in (23, 24) else .9), (number, k)     # two lips that press against each other
 
 
 @pytest.mark.parametrize("au, limit", [("AU12", .35), ("AU4", .30), ("AU1", .20), ("AU15", .35)])

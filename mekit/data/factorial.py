@@ -17,7 +17,7 @@ from .clip import Clip
 from .nuisance import NUISANCES
 from .synthetic import synthesize
 
-# %% ../../nbs/11m_data.factorial.ipynb #ad15ada9
+# %% ../../nbs/11m_data.factorial.ipynb #6260da9c
 FACTORS = dict(                                                   # name -> list of nuisances; lengths as shares of the frame
     shift=[dict(translation=s) for s in (.005, .01, .02, .03, .04)],
     rotation=[dict(rotation=float(a)) for a in range(11)],
@@ -31,7 +31,7 @@ MIXED = 50
 
 _RANGE = dict(translation=(0, .03), rotation=(0, 6), scale=(0, .06), yaw=(0, 10), pitch=(0, 8), focus=(0, .01), motion_blur=(0, .8), exposure=(-1, .7), gradient=(0, .2), illumination=(0, .15),
               noise=(0, 4), shot=(0, 4), gamma=(.75, 1.35), flicker_100=(0, .06))
-_RARE = dict(jpeg=(40, 95), h264=(18, 34), occlusion=(.05, .25), dropped=(.05, .3))        # each in a quarter of the mixtures
+_RARE = dict(jpeg=(40, 95), h264=(18, 34), occlusion=(.05, .25), dropped=(.05, .3), flicker_120=(0, .06))        # each in a quarter of the mixtures
 
 def _mixture(rng: np.random.Generator) -> dict[str, float]:
     "A little of everything, and now and then a codec, an object, a gap"
