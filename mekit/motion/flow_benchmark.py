@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NUISANCE_SET', 'PEAKS', 'score', 'pair', 'flow_benchmark']
 
-# %% ../../nbs/30a_motion.flow_benchmark.ipynb #45fe5270
+# %% ../../nbs/30a_motion.flow_benchmark.ipynb #1f9e808b
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..anatomy import region_mask
 from ..core import choose, need, verb
-from ..data.synthetic import SUPPORTED, synthesize
+from ..data.synthetic import synthesize
+from ..labels import CD6ME_AUS
 from .flow import METHODS, flow
 
 # %% ../../nbs/30a_motion.flow_benchmark.ipynb #c4365723
@@ -31,7 +32,7 @@ def score(found: np.ndarray,        # 2 h w, pixels
     along = (found * truth).sum(0)[on].sum() / max((truth**2).sum(0)[on].sum(), 1e-12)
     return dict(error_px=float(away[on].mean()), zero_px=float(far[on].mean()), share_read=float(along), elsewhere_px=float(away[off].mean()) if off.any() else np.nan)
 
-# %% ../../nbs/30a_motion.flow_benchmark.ipynb #a5be0b5a
+# %% ../../nbs/30a_motion.flow_benchmark.ipynb #6ba8b4d5
 NUISANCE_SET: dict[str, dict] = {
     "none": {}, "read noise 2": dict(noise=2.), "read noise 4": dict(noise=4.), "photon noise 4": dict(shot=4.), "drift 1 px": dict(translation=1.), "drift 4 px": dict(translation=4.), "rotation 1°": dict(rotation=1.),
     "scale 1 %": dict(scale=.01), "yaw 3°": dict(yaw=3.), "pitch 3°": dict(pitch=3.), "light 10 %": dict(illumination=.1), "gradient 10 %": dict(gradient=.1), "flicker 5 %": dict(flicker_100=.05),
@@ -46,7 +47,7 @@ def pair(au: int, peak: float, nuisance: dict, identity: int, size: int, seed: i
 @verb
 def flow_benchmark(methods: Iterable[str] = ("dis", "farneback"),    # names in METHODS
                    *,
-                   aus: Iterable[int] = SUPPORTED,
+                   aus: Iterable[int] = CD6ME_AUS,
                    peaks: Iterable[float] = PEAKS,                   # pixels
                    nuisances: dict[str, dict] | None = None,         # name -> what synthesize takes; None: without, at every size
                    identities: Iterable[int] = (0,),
