@@ -189,7 +189,7 @@ class _Bent:
         at = self.at[part] - np.float32((part[1].start or 0, part[0].start or 0))
         return cv2.remap(np.ascontiguousarray(a, np.float32), at, None, cv2.INTER_CUBIC if a.ndim == 3 and a.shape[2] == 3 else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-# %% ../../nbs/10e_data.identities.ipynb #9baf54ae
+# %% ../../nbs/10e_data.identities.ipynb #66a182f8
 def _eye_parts(c: Canvas, who: Identity, gain: float, bend: _Bent) -> tuple:
     "Both eyeballs, and the veil of the lids"
     eyes, veil = {}, np.zeros(c.x.shape, np.float32)
@@ -222,7 +222,7 @@ def draw(who: Identity) -> Layers:
                   {k: (part, bend(m, part)) for k, (part, m) in _wrinkle_maps(c, who, deep).items()}, bend(np.where(rho < 1.02, z, -.2).astype(np.float32)),
                   bend(step((1.08 - rho) * c.iod, -3, 3).astype(np.float32)), curves, _unbend(who, landmarks(who)))
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def layers(identity: int) -> Layers:
     "The sheets of an identity"
     need(isinstance(identity, (int, np.integer)) and not isinstance(identity, bool) and 0 <= identity < N, "layers", expected=f"an identity from 0 to {N - 1}", received=repr(identity))

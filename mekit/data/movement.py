@@ -22,7 +22,7 @@ SUPPORTED: tuple[int, ...] = tuple(_REACHES)
 AMPLITUDES: dict[int, dict[str, tuple[float, float, float]]] = {n: {k: tuple(round(v * r, 3) for v in row) for k, row in _SCALE.items()} for n, r in _REACHES.items()}
 MOST: dict[int, float] = {n: max(_MOST[n], AMPLITUDES[n]["E"][2]) for n in SUPPORTED}     # %IOD: macro-expressions included
 
-# %% ../../nbs/10g_data.movement.ipynb #a0d10783
+# %% ../../nbs/10g_data.movement.ipynb #e3ba1d7c
 _GUIDES = """
 1:  .12 -.36 0 -.72  .10 -.50 0 -.36
 2:  .48 -.37 .02 -.72  .45 -.52 0 -.34  .60 -.08 0 -.15
@@ -35,7 +35,7 @@ _GUIDES = """
 15: .33 .82 .10 .70  .27 .90 0 .40
 17: .0 .93 0 -.95  .12 .95 0 -.85  .0 1.05 0 -.75
 20: .42 .74 .70 .08  .38 .86 .45 .08
-23: .0 .97 0 0  .16 .97 0 0  .0 .54 0 0  .15 .56 -.10 .32
+23: .0 .97 0 0  .16 .97 0 0  .0 .54 0 0  .15 .56 -.10 .32  .185 .635 -.2 .6
 24: .0 .97 0 0  .16 .97 0 0  .0 .55 0 0  .14 .57 0 0
 26: .0 1.32 0 1  .0 1.5 0 1  .27 1.28 0 .97  .3 1.45 0 .95  .5 1.15 0 .75  .55 1.35 0 .7  .20 .95 0 .93  .40 .86 0 .70  .55 .76 0 .36  .62 .55 0 .10
 """
@@ -78,17 +78,21 @@ class Opening:
 
 def openings(curves: dict) -> dict[str, Opening]: return {name: Opening(name, *pair) for name, pair in curves.items()}
 
-# %% ../../nbs/10g_data.movement.ipynb #533c4108
+# %% ../../nbs/10g_data.movement.ipynb #e7d0adc8
 class Unit:
-    "The displacement field of one action unit on one face: length 1 at the landmark that moves most"
+    "The displacement field of one action unit on one face: length 1 at the landmark that moves most, unless skin between landmarks would move a seventh more"
     def __init__(self, au: AU, points: np.ndarray, gaps: dict[str, Opening]):     # 68 2, IOD units
         self.au, self.points, self.gaps, self.gain = au, points, gaps, 1.
         row, self.reach = AU_MOTION[au.number], _REACH_OF.get(au.number, _REACH)
         self.at = tuple(n for n in ("eye", "mouth") if (n == "eye" and any(k in row for k in _UP["eye"] + _LOW["eye"])) or (n == "mouth" and au.number in PARTING))
         if au.number not in LIDS:
             self.sheets = [self._cloud(()), self._cloud(())] if not self.at else [self._cloud(sum((other[n] for n in self.at), ()) + ((48, 54, 60, 64) if "mouth" in self.at else ())) for other in (_LOW, _UP)]
-        moved = self.landmarks()
-        self.gain = 1 / np.hypot(*moved.T).max()
+        self.gain = 1 / max(np.hypot(*self.landmarks().T).max(), self._most() / 1.15)
+
+    def _most(self) -> float:
+        "The largest displacement anywhere on the face"
+        u = np.stack(np.meshgrid(np.arange(-.8, .81, .05), np.arange(-.7, 1.3, .05)), -1).reshape(-1, 2)
+        return max(float(np.hypot(*sheet.T).max()) for sheet in (self(u) if self.au.number not in PARTING + tuple(LIDS) else (np.zeros((1, 2)),)))
 
     def _cloud(self, without) -> tuple:
         "Guides: where, and how far they go"

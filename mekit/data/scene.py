@@ -317,7 +317,7 @@ Scene.labels, Scene.motion, Scene.valid = _labels, _motion, _valid
 Scene._glass, Scene.onset_labels = cached_property(_glass), cached_property(lambda self: self.labels(self.reference))
 Scene._glass.__set_name__(Scene, "_glass"); Scene.onset_labels.__set_name__(Scene, "onset_labels")
 
-# %% ../../nbs/10h_data.scene.ipynb #8f66a085
+# %% ../../nbs/10h_data.scene.ipynb #cce5d2a2
 def _appearance(self, t: int) -> np.ndarray:      # h w bool
     "Where brightness changes for another cause than motion, on the onset frame"
     canvas, out = self.face.canvas(self.grid), np.zeros((self.size, self.size), bool)
@@ -331,7 +331,7 @@ def _appearance(self, t: int) -> np.ndarray:      # h w bool
         before, after = edges.read("upper", canvas), edges.read("upper", self.face.canvas(self.back(t, 0, there)))
         shine = np.abs(_window(part, glint, self.face.canvas(there), 0., cv2.INTER_LINEAR) - _window(part, glint, canvas, 0., cv2.INTER_LINEAR))
         dark = np.abs(np.log((_window(part, shade, self.face.canvas(there)) + .05) / (_window(part, shade, canvas) + .05)))
-        out |= (self.onset_labels == 3) & ((np.abs(after - before) > .01) | (shine > 1.5) | (dark > .01))
+        out |= (self.onset_labels == 3) & ((np.abs(after - before) > .03) | (shine > 3) | (dark > .04))
     return out
 
 def _sampled(self, name: str) -> np.ndarray:
