@@ -245,3 +245,11 @@ def test_a_clip_that_cannot_be_measured_is_left_out_and_said(filmed):
     with pytest.warns(UserWarning, match="1 of 10 clips could not be measured"):
         table = calibrate(Many(broken, "abcabcabca"), flow=Flow(1.0), landmarks=picky)
     assert table["failed"] == 1 and table["units"]["AU4"]["amplitude_iod_percent"]["clips"] == 8
+
+
+def test_clips_of_one_person_are_no_near_duplicates():
+    "Grey levels between any two clips, at onset and apex, on a small copy where grain counts little"
+    import cv2
+    index = synthetic_index(**SMALL, seed=4)
+    small = [np.stack([cv2.resize(c.frames[t].astype(np.float32), (64, 64), interpolation=cv2.INTER_AREA) for t in (c.label.onset, c.label.apex)]) for c in map(index.clip, index.samples)]
+    assert min(np.abs(a - b).mean() for k, a in enumerate(small) for b in small[:k]) > 1
