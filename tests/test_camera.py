@@ -1,4 +1,6 @@
 "The camera's promises: exact truth under every nuisance, one cause for one effect, the same bytes from the same seed"
+import pickle
+
 import cv2
 import numpy as np
 import pytest
@@ -280,6 +282,13 @@ def test_a_clip_with_everything_survives_being_saved(tmp_path):
     again = read_clip(clip.save(tmp_path / "clip"))
     assert np.array_equal(np.asarray(again.frames), np.asarray(clip.frames)) and np.array_equal(again.numbers, clip.numbers)
     assert (again.label.onset, again.label.apex) == (clip.label.onset, clip.label.apex)
+
+
+def test_a_clip_travels_light_and_is_made_again_elsewhere():
+    clip = synthesize({"AU4": 2.0}, nuisance=EVERY, distractors={"blink": [300.0]}, seed=7, **SMALL | {"duration_ms": 700})
+    packed = pickle.dumps(clip)
+    again = pickle.loads(packed)
+    assert len(packed) < 1e6 and np.array_equal(clip.frames[9], again.frames[9]) and np.array_equal(clip.truth.valid[9], again.truth.valid[9])
 
 
 @pytest.mark.parametrize("options, message", [

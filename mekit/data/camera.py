@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['velocity', 'Camera', 'truth_of']
 
-# %% ../../nbs/10p_data.camera.ipynb #dfb09a31
-from functools import cached_property
+# %% ../../nbs/10p_data.camera.ipynb #2ab5564c
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -33,16 +33,18 @@ def velocity(scene, pose: Pose, t: int, at: np.ndarray) -> np.ndarray:      # 2 
     way = way + np.tensordot(turn.astype(np.float32), at - np.float32(pose.middle)[:, None, None], 1) + np.float32(move)[:, None, None]
     return way + np.float32(lean)[:, None, None] * _read(pose.relief, at) if lean.any() else way
 
-# %% ../../nbs/10p_data.camera.ipynb #de88ee6d
+# %% ../../nbs/10p_data.camera.ipynb #e0b4479d
 class Camera:
     "Frames of a scene under a log of nuisances, and the truth about them"
-    def __init__(self, scene, log: dict, *, seed: int = 0, fps: float = 200., kept=None, sizes: dict | None = None):
+    def __init__(self, scene, log: dict, *, seed: int = 0, fps: float = 200., kept=None, remake: tuple | None = None):
         self.scene, self.log, self.seed, self.fps, self.reference = scene, dict(log), seed, fps, scene.reference or 0
         self.kept = np.arange(scene.n) if kept is None else np.asarray(kept)
         self.pose = Pose(log, scene.n, scene.size, scene.depth, scene.iod)
         width = float(log.get("occlusion", np.zeros(1))[0])
+        self.remake = remake          # (function, arguments) that make this camera again, for another process
         self.passing = Passing(scene.n, self.reference, scene.size, width, stream(seed, "occlusion"))
 
+    def __reduce__(self): return self.remake or super().__reduce__()
     def _at(self, name: str, t: int, still: float = 0.) -> float: return float(self.log[name][t]) if name in self.log else still
 
     def light(self, t: int):
@@ -65,7 +67,9 @@ class Camera:
     def coded(self) -> np.ndarray: return through_h264([self.taken(t) for t in self.kept], self.log["h264"][0], self.fps)
     def frame(self, k: int) -> np.ndarray: return self.coded[k] if "h264" in self.log else self.taken(self.kept[k])
 
-# %% ../../nbs/10p_data.camera.ipynb #0f4e7d33
+# %% ../../nbs/10p_data.camera.ipynb #68504e5d
+def _motion(self, t: int) -> np.ndarray: return self.scene.motion(t)      # 2 h w float32
+
 def _flow(self, t: int) -> np.ndarray:           # 2 h w float32
     motion, grid = self.scene.motion(t), self.pose.grid
     if self.pose.still(t) and self.pose.flat(t): return motion
@@ -89,10 +93,12 @@ def _appearance(self, t: int) -> np.ndarray:     # h w bool
     if np.ndim(now) == 0 and now == then: return changed
     return changed | (np.abs(now / then - 1) * self.brightness > 1)
 
-Camera.flow, Camera.hidden, Camera.valid, Camera.appearance = _flow, _hidden, _valid, _appearance
+Camera.motion, Camera.flow, Camera.hidden, Camera.valid, Camera.appearance = _motion, _flow, _hidden, _valid, _appearance
 Camera.brightness = cached_property(lambda self: self.scene.picture(self.reference).mean(-1)); Camera.brightness.__set_name__(Camera, "brightness")
 
-# %% ../../nbs/10p_data.camera.ipynb #763b6406
+# %% ../../nbs/10p_data.camera.ipynb #9322f1ed
+def _kept(camera: Camera, name: str, k: int) -> np.ndarray: return getattr(camera, name)(camera.kept[k])
+
 def truth_of(camera: Camera,
              intensity: dict,       # unit -> (n), %IOD, of all frames
              events: tuple = (),    # (kind, units, onset, apex, offset), frames of all frames
@@ -100,11 +106,11 @@ def truth_of(camera: Camera,
     "What the camera knows about the frames that were kept"
     kept, size = camera.kept, camera.scene.size
     position = {int(t): k for k, t in enumerate(kept)}
-    def lazy(name, shape, dtype, mb): return Lazy(lambda k: getattr(camera, name)(kept[k]), len(kept), shape, dtype, keep_mb=mb)
+    def lazy(name, shape, dtype, mb): return Lazy(partial(_kept, camera, name), len(kept), shape, dtype, keep_mb=mb)
     log = {k: v[kept] for k, v in camera.log.items()}
     if "occlusion" in log: log["occlusion"] = np.array([0. if c is None else float(c.mean()) for c in map(camera.passing.cover, kept)])
     if "dropped" in log: log["dropped"] = np.diff(kept, prepend=-1) - 1.
     landmarks = np.stack([camera.pose.there(t, camera.scene.landmarks_at(t).T).T for t in kept])
-    return Truth(lazy("flow", (2, size, size), np.float32, 64), Lazy(lambda k: camera.scene.motion(kept[k]), len(kept), (2, size, size), np.float32, keep_mb=64),
+    return Truth(lazy("flow", (2, size, size), np.float32, 64), lazy("motion", (2, size, size), np.float32, 64),
                  lazy("valid", (size, size), bool, 16), landmarks, {k: v[kept] for k, v in intensity.items()}, log, reference=position[camera.reference],
                  appearance=lazy("appearance", (size, size), bool, 16), events=tuple((kind, units, *(position.get(m) for m in marks)) for kind, units, *marks in events))

@@ -109,7 +109,7 @@ def _timed(event: Event, table, duration_ms: float) -> Event:
     apex = onset + row["rise_share"]["q50"] * (offset - onset) if event.apex_ms is None else event.apex_ms
     return Event(event.aus, onset, apex, offset, event.hold_ms, event.pause, event.kind)
 
-# %% ../../nbs/11_data.synthetic.ipynb #ae81450b
+# %% ../../nbs/11_data.synthetic.ipynb #ceb4bc5d
 def _who(identity) -> tuple[str, Terms]:
     "Subject name and terms"
     if isinstance(identity, np.ndarray): return f"photo{digest(identity)[:8]}", Terms("private", "made from a photograph: its terms are its owner's")
@@ -126,7 +126,7 @@ def _filmed(plan: _Plan, identity, landmarks, size: int, n: int, fps: float, wan
     face = scene(plan.intensity, identity=identity, size=size, gaze=plan.gaze, n=n, reference=plan.reference, **photo)
     log = nuisance_log(wanted, n, plan.reference, fps, seed)
     keep = kept_frames(n, wanted.get("dropped", 0.), [m for e in plan.says if e[0] == "micro" for m in e[2:]] + [plan.reference], stream(seed, "dropped"))
-    return Camera(face, log, seed=seed, fps=fps, kept=keep)
+    return Camera(face, log, seed=seed, fps=fps, kept=keep, remake=(_filmed, (plan, identity, landmarks, size, n, fps, wanted, seed)))
 
 def _check_table(table):
     need(table is None or (isinstance(table, dict) and isinstance(table.get("units"), dict)), "synthesize", expected="a table that calibrate made, or None", received=type(table).__name__)
