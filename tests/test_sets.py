@@ -210,7 +210,7 @@ def test_calibration_finds_what_was_put_in(filmed, tmp_path):
     true = [np.hypot(*c.truth.motion[c.label.apex]).max() / c.iod * 100 for c in filmed]
     for q in ("q10", "q50", "q90"): assert unit["amplitude_iod_percent"][q] == pytest.approx(np.quantile(true, float(q[1:]) / 100), rel=0.25)
     assert unit["duration_ms"]["q50"] == pytest.approx(300, abs=17) and unit["rise_share"]["q50"] == pytest.approx(140 / 300, abs=0.06)
-    assert table["noise_grey_levels"]["q50"] == pytest.approx(2, abs=0.5)
+    assert table["noise_grey_levels"]["q50"] == pytest.approx(2, abs=0.5) and unit["noise_grey_levels"]["clips"] == 9
     assert read_table(tmp_path / "t.json") == json.loads(json.dumps(table))
 
 

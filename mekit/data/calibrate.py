@@ -45,22 +45,24 @@ def alone(unit: AU, entry: Entry) -> bool:
 
 def _units(entry: Entry) -> list[AU]: return [au for au in entry.aus if au.certain and AU_TABLE[au.number].region]
 
-# %% ../../nbs/16n_data.calibrate.ipynb #b19d69c3
+# %% ../../nbs/16n_data.calibrate.ipynb #e6fb1b6d
 QUANTILES = {"q10": .1, "q30": .3, "q50": .5, "q70": .7, "q90": .9}
 KEPT = ("amplitude_iod_percent", "duration_ms", "rise_share")
 
 def _spread(values) -> dict[str, float]: return {name: float(f"{np.quantile(values, q):.3g}") for name, q in QUANTILES.items()}
 
 def _measured(clip: Clip, entry: Entry, flow: Callable, landmarks) -> list[dict]:
-    "One row a unit of the clip"
+    "One row for the clip and one for each unit coded in it"
     onset, apex, offset = (clip.label.onset, clip.label.apex, clip.label.offset)
     timed = None not in (onset, apex, offset) and clip.times is not None and onset < apex < offset
     when = dict(duration_ms=float(clip.times[offset] - clip.times[onset]), rise_share=float((clip.times[apex] - clip.times[onset]) / (clip.times[offset] - clip.times[onset]))) if timed else {}
     can = None not in (onset, apex) and onset < apex
-    rows = []
+    noise = noise_of(clip)
+    grain = {} if noise is None else {"noise_grey_levels": noise}
+    rows = [dict(unit="", person=entry.person, **grain)]        # the clip itself
     for unit in _units(entry):
         size = {"amplitude_iod_percent": amplitude_of(clip, flow, unit, landmarks)} if can and alone(unit, entry) else {}
-        rows.append(dict(unit=f"AU{unit.number}", person=entry.person, **when, **size))
+        rows.append(dict(unit=f"AU{unit.number}", person=entry.person, **when, **size, **grain))
     return rows
 
 def _cell(rows: list[dict], name: str, k: int, people: int):
@@ -73,14 +75,16 @@ def _cell(rows: list[dict], name: str, k: int, people: int):
 def _table(rows: list[dict], k: int, people: int) -> tuple[dict, dict]:
     "Units with every column measured, and what was left out"
     units, left = {}, {}
-    for unit in sorted({r["unit"] for r in rows}, key=lambda u: int(u[2:])):
+    for unit in sorted({r["unit"] for r in rows if r["unit"]}, key=lambda u: int(u[2:])):
         cells = {name: _cell([r for r in rows if r["unit"] == unit], name, k, people) for name in KEPT}
         why = [w for _, w in cells.values() if w]
         if why: left[unit] = "; ".join(why) + f" (fewer than {k} clips or {people} people)"
-        else: units[unit] = {name: cell for name, (cell, _) in cells.items()}
+        else:
+            noise, _ = _cell([r for r in rows if r["unit"] == unit], "noise_grey_levels", k, people)
+            units[unit] = {name: cell for name, (cell, _) in cells.items()} | ({"noise_grey_levels": noise} if noise else {})
     return units, left
 
-# %% ../../nbs/16n_data.calibrate.ipynb #6c5c27ed
+# %% ../../nbs/16n_data.calibrate.ipynb #09803047
 def _face_of(clip: Clip, landmarks) -> np.ndarray:
     "Landmarks of the onset frame: found, or where a cropped face has them"
     if landmarks is None: return place(clip.shape)
@@ -99,16 +103,15 @@ def calibrate(index: Index,
     "Amplitude, duration and asymmetry by action unit, and noise, on your own clips: aggregates only"
     need(callable(flow), "calibrate", expected="flow=me.flow", received=repr(flow), do="Flow is handed in: this layer does not know it.")
     need(least_clips >= 5 and least_people >= 3, "calibrate", expected="least_clips of 5 or more and least_people of 3 or more", received=f"{least_clips} and {least_people}", do="Quantiles of fewer are nearly the people themselves.")
-    rows, noise, failed = [], [], {}
+    rows, failed = [], {}
     for entry in index:
         try:
             clip = index[entry.sample] if prepare is None else prepare(index[entry.sample])
             rows += _measured(clip, entry, flow, _face_of(clip, landmarks))
-            noise.append(dict(noise=noise_of(clip), person=entry.person))
         except (MekitError, OSError) as error: failed[entry.sample] = str(error)
     if failed: warn(f"calibrate: {len(failed)} of {len(index)} clips could not be measured and are left out; the first: {next(iter(failed.values()))}")
     units, left = _table(rows, least_clips, least_people)
-    grain, _ = _cell([r for r in noise if r["noise"] is not None], "noise", least_clips, least_people)
+    grain, _ = _cell([r for r in rows if not r["unit"]], "noise_grey_levels", least_clips, least_people)
     table = dict(mekit="calibration", version=1, units=units, noise_grey_levels=grain, left_out=left, clips=len(index) - len(failed), failed=len(failed),
                  how=dict(flow=getattr(flow, "__name__", "given"), least_clips=least_clips, least_people=least_people, amplitude="95th percentile of the flow from onset to apex in the unit's region, less the median of the rest of the face; clips in which no other unit shares the region"))
     if path is not None: write_atomic(path, json.dumps(table, indent=1) + "\n")
