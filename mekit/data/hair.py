@@ -11,7 +11,7 @@ import numpy as np
 from .portrait import Canvas, darken, Identity, landmarks, linear, mix, radius, smooth, step
 from .skin import lit, pigment
 
-# %% ../../nbs/10d_data.hair.ipynb #d571aa0e
+# %% ../../nbs/10d_data.hair.ipynb #b7ce3031
 _EAR = ((.70, .02), (.735, -.10), (.79, -.135), (.835, -.08), (.838, .04), (.812, .17), (.790, .28), (.755, .335), (.72, .32), (.70, .22))
 
 def ear(c: Canvas, who: Identity, image, side: int):
@@ -29,6 +29,7 @@ def ear(c: Canvas, who: Identity, image, side: int):
     colour = darken(colour, .75 * np.exp(-.5 * ((u + .018) / .016)**2 - .5 * ((v - .07) / .035)**2), (.8, .95, .95))
     return mix(image, colour + .03 * (gloss**12)[..., None], mask)
 
+# %% ../../nbs/10d_data.hair.ipynb #f2597e1c
 def _neck(c: Canvas, who: Identity):     # h w 3
     a, wide = np.abs(c.x), .43 + .09 * who.sex
     half = wide + .05 * np.abs(c.y - 1.1) + 1.5 * np.clip(c.y - 1.30, 0, None)**1.5
@@ -64,7 +65,7 @@ def _collar(c: Canvas, who: Identity, cloth, light):
         cloth = mix(darken(cloth, .6 * rim * (1 - flap), (1, 1, 1)), linear(who.shirt) * light * 1.2 * (1 + .06 * c.noise(.0045))[..., None], flap)
     return darken(cloth, .5 * np.exp(-.5 * (c.x / .006)**2) * step(c.y, 1.46, 1.5), (1, 1, 1))
 
-# %% ../../nbs/10d_data.hair.ipynb #b5935555
+# %% ../../nbs/10d_data.hair.ipynb #6ac53350
 _VOLUME = dict(back=.062, part=.10, short=.075, curly=.18, long=.11, bun=.055, buzz=.018, bald=.0)
 
 def hairline(who: Identity, angle) -> tuple:     # angle from the chin in radians
@@ -85,6 +86,7 @@ def _field(c: Canvas, who: Identity, n: int):
     reach = dict(short=(.04, .10), buzz=(.008, .02), curly=(.03, .09)).get(who.hair_style, (.06, .28))
     return angle, start, end, low, low + rng.uniform(*reach, n)
 
+# %% ../../nbs/10d_data.hair.ipynb #e3208f1f
 def strands(c: Canvas, who: Identity) -> np.ndarray:     # n k 2
     "Hairs from the hairline backwards, or as the style has them"
     rng, style, k = c.rng, who.hair_style, 7
@@ -112,7 +114,7 @@ def _parted(c: Canvas, who: Identity, n: int) -> np.ndarray:
     r = (start + (end - start) * depth - near) * radius(who, np.pi - np.abs(off))
     return np.stack([r * np.sin(off), .1 - r * np.cos(off)], -1)
 
-# %% ../../nbs/10d_data.hair.ipynb #3cd41173
+# %% ../../nbs/10d_data.hair.ipynb #dc29e7ca
 def hair(c: Canvas, who: Identity, image, rho):
     "Hair on the head, over everything drawn so far"
     if who.hair_style == "bald": return image
@@ -133,6 +135,7 @@ def hair(c: Canvas, who: Identity, image, rho):
     alpha = (.78 if not buzz else .5) * c.blur(cover, .0016) * step(rho, start - .035, start + .03) * step((end + .02 - rho) * c.iod, -2, 1)
     return mix(image, colour.astype(np.float32), alpha)
 
+# %% ../../nbs/10d_data.hair.ipynb #94afcc53
 def long_hair(c: Canvas, who: Identity, image, front: bool = False):
     "What falls to the shoulders: behind the neck, and in front of the ears"
     if who.hair_style != "long": return image

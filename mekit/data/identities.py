@@ -18,24 +18,24 @@ from .hair import body, ear, glasses, hair, long_hair
 from .portrait import Canvas, Identity, landmarks, lids, linear, mix, mouth_curves, step, stored
 from .skin import furrows, lit, pigment, relief, rho_of, skin, WRINKLES
 
-# %% ../../nbs/10e_data.identities.ipynb #1ff0e387
+# %% ../../nbs/10e_data.identities.ipynb #92448a16
 N = 64
 _HAIR = dict(black=(24, 20, 20), dark=(44, 31, 25), brown=(74, 50, 36), auburn=(104, 58, 36), blond=(168, 132, 86), grey=(128, 124, 120), white=(200, 196, 190))
-_IRIS = dict(dark=(58, 38, 26), brown=(92, 62, 40), hazel=(110, 88, 52), green=(98, 108, 76), blue=(98, 124, 146), grey=(120, 128, 132))
+_IRIS = dict(dark=(58, 38, 26), brown=(92, 62, 40), hazel=(110, 88, 52), green=(98, 108, 76), blue=(104, 120, 134), grey=(120, 128, 132))
 _SHIRTS = ((74, 86, 104), (40, 42, 48), (150, 60, 58), (216, 212, 204), (66, 92, 72), (120, 104, 88), (36, 48, 82), (170, 142, 96), (96, 70, 98), (186, 190, 198))
 _WALLS = ((172, 176, 180), (196, 190, 180), (128, 140, 150), (92, 98, 104), (206, 208, 206), (150, 158, 142), (160, 150, 146), (112, 122, 138))
 
 def _outline(rng, sex: float) -> tuple:
     "Radii of a head"
-    chin, jaw, cheek, temple, top = rng.normal(0, (.032, .036, .026, .022, .028))
+    chin, jaw, cheek, temple, top = rng.normal(0, (.038, .046, .032, .023, .029))
     jaw += .07 * (sex - .35)
     by = [chin, chin * .8 + .3 * jaw, .5 * chin + .8 * jaw, jaw, .6 * jaw + .5 * cheek, cheek, .6 * cheek + .5 * temple, temple, .6 * temple + .5 * top, top, top]
-    return tuple(float(r) for r in np.array(Identity().outline) * (1 + np.clip(by, -.075, .085)))
+    return tuple(float(r) for r in np.array(Identity().outline) * (1 + np.clip(by, -.09, .10)))
 
 def _brow(rng, sex: float) -> tuple:
     base = np.array(Identity().brow)
     low, arch, tilt, wide = rng.normal((.012 * (sex - .35) - .004, 1 - .5 * (sex - .35), 0, 1), (.014, .30, .012, .045))
-    low, tilt = min(low, .008), max(tilt, -.008)
+    low, tilt = min(low, .004), max(tilt, -.006)
     bow = base[:, 1] - np.interp(base[:, 0], base[[0, -1], 0], base[[0, -1], 1])
     y = base[:, 1] - bow + bow * np.clip(arch, .25, 1.7) + low + tilt * (base[:, 0] - .36) / .23
     return tuple((float(x), float(v)) for x, v in zip(.36 + (base[:, 0] - .36) * np.clip(wide, .9, 1.08), y))
@@ -43,14 +43,14 @@ def _brow(rng, sex: float) -> tuple:
 def _shape(rng, sex: float, age: float) -> dict:
     "Bones and features"
     z = rng.normal
-    tip, half = .415 + z(0, .024), float(np.clip(.178 + z(.006 * (sex - .35), .020), .142, .228))
+    tip, half = .415 + z(0, .028), float(np.clip(.178 + z(.006 * (sex - .35), .024), .138, .236))
     base = tip + .110 + z(0, .006)
-    lip = np.clip((z(.068, .014), z(.096, .015)), (.040, .062), (.105, .135)) * (1 - .28 * age)
+    lip = np.clip((z(.068, .017), z(.098, .018)), (.036, .058), (.110, .142)) * (1 - .28 * age)
     return dict(outline=_outline(rng, sex), brow=_brow(rng, sex), brow_width=float(np.clip(.035 + .010 * (sex - .35) + z(0, .005), .024, .052)), brow_hairs=float(np.clip(.62 + .2 * (sex - .35) + z(0, .13), .3, 1.)),
-                eye_inner=(.178 + z(0, .008), .018 + z(0, .010)), lids=(float(np.clip(.073 - .012 * age + z(0, .007), .054, .090)), float(np.clip(.041 + z(0, .004), .032, .052))),
+                eye_inner=(.178 + z(0, .010), .018 + z(0, .012)), lids=(float(np.clip(.073 - .012 * age + z(0, .008), .053, .092)), float(np.clip(.041 + z(0, .004), .032, .052))),
                 crease=float(np.clip(z(.026, .013) * (1 - .4 * age), .004, .045)), iris=.0665 + z(0, .0012), nose=(tip, base, half),
                 nose_shape=(float(np.clip(z(1, .24), .45, 1.5)), float(np.clip(z(1, .13), .75, 1.35)), float(max(0, z(-.2, .8)))),
-                mouth=(base + .218 + z(0, .014), .272 + z(0, .016)), lip=tuple(lip), bow=float(np.clip(z(1, .35), .2, 1.8)), corners=float(np.clip(z(-.002 + .006 * age, .004), -.010, .010)),
+                mouth=(base + .218 + z(0, .016), .272 + z(0, .020)), lip=tuple(lip), bow=float(np.clip(z(1, .35), .2, 1.8)), corners=float(np.clip(z(-.002 + .006 * age, .004), -.010, .010)),
                 bones=tuple(np.clip(z((1 + .5 * (sex - .35), 1, 1, 1, 0), (.3, .35, .2, .3, .35)), (.3, .2, .5, .3, 0), (2, 1.9, 1.5, 1.7, 1))))
 
 # %% ../../nbs/10e_data.identities.ipynb #1b5c8a4d
@@ -84,7 +84,7 @@ def _people() -> tuple[Identity, ...]:
 
 IDENTITIES: tuple[Identity, ...] = _people()
 
-# %% ../../nbs/10e_data.identities.ipynb #8f7caf7b
+# %% ../../nbs/10e_data.identities.ipynb #657e6b22
 SIDE, MARGIN, IOD, CENTRE = 768, 1 / 16, .36, (.5, .465)     # pixels; shares of the frame
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +106,7 @@ def _canvas(seed: int) -> Canvas:
     g = np.arange(round(SIDE * (1 + 2 * MARGIN)), dtype=np.float32) + .5 - MARGIN * SIDE
     return Canvas(*np.meshgrid((g - CENTRE[0] * SIDE) / (IOD * SIDE), (g - CENTRE[1] * SIDE) / (IOD * SIDE)), IOD * SIDE, np.random.default_rng(seed))
 
+# %% ../../nbs/10e_data.identities.ipynb #e8fb4ea0
 def _parts(c: Canvas, who: Identity):
     "Windows and what is drawn in each, in order"
     yield c.window(-.34, .30, .34, .64), nostrils, ()

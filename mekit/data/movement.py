@@ -22,7 +22,7 @@ SUPPORTED: tuple[int, ...] = tuple(_REACHES)
 AMPLITUDES: dict[int, dict[str, tuple[float, float, float]]] = {n: {k: tuple(round(v * r, 3) for v in row) for k, row in _SCALE.items()} for n, r in _REACHES.items()}
 MOST: dict[int, float] = {n: max(_MOST[n], AMPLITUDES[n]["E"][2]) for n in SUPPORTED}     # %IOD: macro-expressions included
 
-# %% ../../nbs/10g_data.movement.ipynb #e3ba1d7c
+# %% ../../nbs/10g_data.movement.ipynb #8a38bc52
 _GUIDES = """
 1:  .12 -.36 0 -.72  .10 -.50 0 -.36
 2:  .48 -.37 .02 -.72  .45 -.52 0 -.34  .60 -.08 0 -.15
@@ -33,7 +33,7 @@ _GUIDES = """
 12: .36 .53 .30 -.60  .45 .38 .12 -.42  .30 .60 .45 -.55  .50 .62 .25 -.28
 14: .37 .69 .55 0  .37 .80 .5 -.05
 15: .33 .82 .10 .70  .27 .90 0 .40
-17: .0 .93 0 -.95  .12 .95 0 -.85  .0 1.05 0 -.75
+17: .0 .93 0 -.95  .12 .95 0 -.62  .0 1.05 0 -.75
 20: .42 .74 .70 .08  .38 .86 .45 .08
 23: .0 .97 0 0  .16 .97 0 0  .0 .54 0 0  .15 .56 -.10 .32  .185 .635 -.2 .6
 24: .0 .97 0 0  .16 .97 0 0  .0 .55 0 0  .14 .57 0 0
@@ -78,59 +78,15 @@ class Opening:
 
 def openings(curves: dict) -> dict[str, Opening]: return {name: Opening(name, *pair) for name, pair in curves.items()}
 
-# %% ../../nbs/10g_data.movement.ipynb #e7d0adc8
-class Unit:
-    "The displacement field of one action unit on one face: length 1 at the landmark that moves most, unless skin between landmarks would move a seventh more"
-    def __init__(self, au: AU, points: np.ndarray, gaps: dict[str, Opening]):     # 68 2, IOD units
-        self.au, self.points, self.gaps, self.gain = au, points, gaps, 1.
-        row, self.reach = AU_MOTION[au.number], _REACH_OF.get(au.number, _REACH)
-        self.at = tuple(n for n in ("eye", "mouth") if (n == "eye" and any(k in row for k in _UP["eye"] + _LOW["eye"])) or (n == "mouth" and au.number in PARTING))
-        if au.number not in LIDS:
-            self.sheets = [self._cloud(()), self._cloud(())] if not self.at else [self._cloud(sum((other[n] for n in self.at), ()) + ((48, 54, 60, 64) if "mouth" in self.at else ())) for other in (_LOW, _UP)]
-        self.gain = 1 / max(np.hypot(*self.landmarks().T).max(), self._most() / 1.15)
-
-    def _most(self) -> float:
-        "The largest displacement anywhere on the face"
-        u = np.stack(np.meshgrid(np.arange(-.8, .81, .05), np.arange(-.7, 1.3, .05)), -1).reshape(-1, 2)
-        return max(float(np.hypot(*sheet.T).max()) for sheet in (self(u) if self.au.number not in PARTING + tuple(LIDS) else (np.zeros((1, 2)),)))
-
-    def _cloud(self, without) -> tuple:
-        "Guides: where, and how far they go"
-        row, extra = {k: v for k, v in AU_MOTION[self.au.number].items() if k not in without}, _guides(self.au.number)
-        held = [k for k in _HELD if k not in row and k not in without]
-        places = np.vstack([self.points[[*row]], carry(extra[:, :2], self.points) if len(extra) else np.empty((0, 2)), self.points[held]])
-        length = max(np.hypot(*v) for v in AU_MOTION[self.au.number].values())
-        moves = np.vstack([np.array([*row.values()]) / length, extra[:, 2:], np.zeros((len(held), 2))])
-        return places.astype(np.float32), (moves * side_share(places[:, 0], self.au.side)[:, None]).astype(np.float32)
-
-    def __call__(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:      # n 2 -> upper sheet n 2, lower sheet n 2
-        "Displacement at any points, in IOD units"
-        if self.au.number in LIDS: return self._lids(u)
-        above = _mean(u, *self.sheets[0], self.reach)
-        if not self.at: return above * self.gain, above * self.gain
-        below = _mean(u, *self.sheets[1], self.reach)
-        part = sum(g.near(u) for g in self.gaps.values() if ("mouth" if g.mouth else "eye") in self.at)[:, None]
-        low = step(u[:, 1], self.points[66, 1] - .14, self.points[66, 1] + .42)[:, None] if "mouth" in self.at else .5     # what the corner does: more with the skull than with the jaw
-        common, apart = above + low * (below - above), (below - above) * part
-        return (common - low * apart) * self.gain, (common + (1 - low) * apart) * self.gain
-
-    def _lids(self, u) -> tuple:
-        up, low = np.zeros(u.shape), np.zeros(u.shape)
-        for name, gap in self.gaps.items():
-            if gap.mouth: continue
-            open_ = np.clip(gap.low(u[:, 0]) - gap.up(u[:, 0]), 0, None) * ((u[:, 0] > gap.x0) & (u[:, 0] < gap.x1))
-            side = float(side_share((gap.x0 + gap.x1) / 2, self.au.side))
-            up[:, 1] += side * LIDS[self.au.number][0] * open_ * gap.upper_lid(u)
-            low[:, 1] += side * LIDS[self.au.number][1] * open_ * gap.lower_lid(u)
-        return up * self.gain, low * self.gain
-
-    def landmarks(self) -> np.ndarray:      # 68 2
-        "How the landmarks move"
-        above, below = self(self.points)
-        lower = np.zeros(68, bool); lower[[*_LOW["eye"], *_LOW["mouth"]]] = True
-        return np.where(lower[:, None], below, above)
-
-    def closing(self) -> float: return 1 / self.gain if self.au.number == 45 else np.inf     # IOD: amplitude at which the lids meet
+# %% ../../nbs/10g_data.movement.ipynb #f3fbf726
+def _cloud(au: AU, points: np.ndarray, without=()) -> tuple:      # 68 2 -> k 2, k 2
+    "Guides of a unit: where, and how far they go; landmarks of `without` left out"
+    row, extra = {k: v for k, v in AU_MOTION[au.number].items() if k not in without}, _guides(au.number)
+    held = [k for k in _HELD if k not in row and k not in without]
+    places = np.vstack([points[[*row]], carry(extra[:, :2], points) if len(extra) else np.empty((0, 2)), points[held]])
+    length = max(np.hypot(*v) for v in AU_MOTION[au.number].values())
+    moves = np.vstack([np.array([*row.values()]) / length, extra[:, 2:], np.zeros((len(held), 2))])
+    return places.astype(np.float32), (moves * side_share(places[:, 0], au.side)[:, None]).astype(np.float32)
 
 def _mean(u: np.ndarray, places: np.ndarray, moves: np.ndarray, reach: float) -> np.ndarray:
     "Mean of the guides' moves, weighted by nearness"
@@ -141,6 +97,52 @@ def _mean(u: np.ndarray, places: np.ndarray, moves: np.ndarray, reach: float) ->
         weight = np.exp(squared * np.float32(-.5 / reach**2))
         out[p] = weight @ moves / (weight.sum(1, keepdims=True) + _FADE)
     return out
+
+def _lids(u: np.ndarray, au: AU, gaps: dict[str, Opening]) -> tuple:      # n 2 -> n 2, n 2
+    "Lids that go a share of the way across the eye"
+    up, low = np.zeros(u.shape), np.zeros(u.shape)
+    for gap in (g for g in gaps.values() if not g.mouth):
+        open_ = np.clip(gap.low(u[:, 0]) - gap.up(u[:, 0]), 0, None) * ((u[:, 0] > gap.x0) & (u[:, 0] < gap.x1))
+        side = float(side_share((gap.x0 + gap.x1) / 2, au.side))
+        up[:, 1] += side * LIDS[au.number][0] * open_ * gap.upper_lid(u)
+        low[:, 1] += side * LIDS[au.number][1] * open_ * gap.lower_lid(u)
+    return up, low
+
+# %% ../../nbs/10g_data.movement.ipynb #1f85c8e8
+class Unit:
+    "The displacement field of one action unit on one face: length 1 at the landmark that moves most, unless skin between landmarks would move a seventh more"
+    def __init__(self, au: AU, points: np.ndarray, gaps: dict[str, Opening]):     # 68 2, IOD units
+        self.au, self.points, self.gaps, self.gain = au, points, gaps, 1.
+        row, self.reach = AU_MOTION[au.number], _REACH_OF.get(au.number, _REACH)
+        self.at = tuple(n for n in ("eye", "mouth") if (n == "eye" and any(k in row for k in _UP["eye"] + _LOW["eye"])) or (n == "mouth" and au.number in PARTING))
+        corners = (48, 54, 60, 64) if "mouth" in self.at else ()
+        self.sheets = [] if au.number in LIDS else [_cloud(au, points, sum((other[n] for n in self.at), corners)) for other in (_LOW, _UP)]
+        self.gain = 1 / max(np.hypot(*self.landmarks().T).max(), self._most() / 1.15)
+
+    def _most(self) -> float:
+        "The largest displacement anywhere on the face"
+        if self.au.number in (*PARTING, *LIDS): return 0.
+        u = np.stack(np.meshgrid(np.arange(-.8, .81, .05), np.arange(-.7, 1.3, .05)), -1).reshape(-1, 2)
+        return max(float(np.hypot(*sheet.T).max()) for sheet in self(u))
+
+    def __call__(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:      # n 2 -> upper sheet n 2, lower sheet n 2
+        "Displacement at any points, in IOD units"
+        if self.au.number in LIDS: return tuple(sheet * self.gain for sheet in _lids(u, self.au, self.gaps))
+        above = _mean(u, *self.sheets[0], self.reach)
+        if not self.at: return above * self.gain, above * self.gain
+        below = _mean(u, *self.sheets[1], self.reach)
+        part = sum(g.near(u) for g in self.gaps.values() if ("mouth" if g.mouth else "eye") in self.at)[:, None]
+        low = step(u[:, 1], self.points[66, 1] - .14, self.points[66, 1] + .42)[:, None] if "mouth" in self.at else .5     # what the corner does: more with the skull than with the jaw
+        common, apart = above + low * (below - above), (below - above) * part
+        return (common - low * apart) * self.gain, (common + (1 - low) * apart) * self.gain
+
+    def landmarks(self) -> np.ndarray:      # 68 2
+        "How the landmarks move"
+        lower = np.zeros(68, bool); lower[[*_LOW["eye"], *_LOW["mouth"]]] = True
+        above, below = self(self.points)
+        return np.where(lower[:, None], below, above)
+
+    def closing(self) -> float: return 1 / self.gain if self.au.number == 45 else np.inf     # IOD: amplitude at which the lids meet
 
 # %% ../../nbs/10g_data.movement.ipynb #e9ec2334
 FOLDS: dict[int, dict[str, float]] = {1: {"forehead": .8}, 2: {"forehead": .7}, 4: {"glabella": 1.3}, 6: {"crow": 1.4, "under_eye": .9}, 7: {"under_eye": .6}, 9: {"bunny": 1.3, "nasolabial": .7, "glabella": .4},

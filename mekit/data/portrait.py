@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# %% ../../nbs/10a_data.portrait.ipynb #e9bd094f
+# %% ../../nbs/10a_data.portrait.ipynb #9191875c
 @dataclass(frozen=True)
 class Identity:
     "The numbers one face is made from: lengths in outer-eye-corner distances, origin between those corners, y down, colours in sRGB"
@@ -24,8 +24,7 @@ class Identity:
     crease: float = .030                             # height of the fold above the upper lid; small: hidden under skin
     iris: float = .066                               # radius
     brow: tuple = ((.135, -.195), (.25, -.226), (.37, -.250), (.48, -.243), (.595, -.187))
-    brow_width: float = .037
-    brow_hairs: float = .6                           # density
+    brow_width: float = .037; brow_hairs: float = .6     # and how dense
     nose: tuple = (.415, .525, .178)                 # y of the tip, y of the base, half the width
     nose_shape: tuple = (1., 1., 0.)                 # height of the bridge, height of the tip, hump
     mouth: tuple = (.745, .272)                      # y of the closed mouth, half the width
@@ -33,27 +32,20 @@ class Identity:
     corners: float = -.001                           # how far they lie below the line's middle
     bow: float = 1.                                  # depth of the cupid's bow
     bones: tuple = (1., 1., 1., 1., 0.)              # brow ridge, cheekbone, depth of the sockets, chin, cleft of the chin
-    age: float = .12                                 # 0: twenty, 1: eighty
-    sex: float = .35                                 # 0: shapes more frequent in women, 1: in men; only of the look
-    melanin: float = .18                             # 0..1
-    undertone: float = 0.                            # -1 pink .. 1 yellow
-    freckles: float = .3
-    redness: float = .4
-    lips_red: float = .5
+    age: float = .12; sex: float = .35               # 0: twenty, 1: eighty; 0: shapes more frequent in women, 1: in men
+    melanin: float = .18; undertone: float = 0.      # 0..1; -1 pink .. 1 yellow
+    freckles: float = .3; redness: float = .4; lips_red: float = .5
     iris_colour: tuple = (92, 66, 44)
     hair: tuple = (58, 41, 31)
     hair_style: str = "back"                         # back, part, short, curly, long, bun, buzz, bald
     hairline: float = .735                           # share of the head's radius at the top of the forehead
     recede: float = 0.                               # at the temples
-    beard: float = 0.                                # 0 none, .1 to .4 a shadow, up to 1 full
-    beard_shape: str = "full"                        # full, goatee, moustache
+    beard: float = 0.; beard_shape: str = "full"     # 0 none, .1 to .4 a shadow, up to 1 full; full, goatee, moustache
     glasses: str = ""                                # "", round, square, rim
     light: tuple = (-.45, -.40, .30, .06)            # key lamp's x, y; share of the fill; warmth
-    shirt: tuple = (74, 86, 104)
-    collar: str = "crew"                             # crew, shirt, v
+    shirt: tuple = (74, 86, 104); collar: str = "crew"      # crew, shirt, v
     wall: tuple = (172, 176, 180)
     differ: float = 0.                               # how much the two sides differ, IOD
-    turn: float = 0.                                 # roll of the head, degrees
 
 # %% ../../nbs/10a_data.portrait.ipynb #2e935957
 def smooth(points, n: int) -> np.ndarray:     # n 2

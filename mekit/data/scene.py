@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Face', 'inverse', 'Edges', 'Scene', 'scene']
 
-# %% ../../nbs/10h_data.scene.ipynb #f65ac609
+# %% ../../nbs/10h_data.scene.ipynb #9ba192ff
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 
@@ -14,31 +14,33 @@ import numpy as np
 
 from ..core import digest, MekitError, need
 from .identities import CENTRE, IDENTITIES, IOD, layers, Layers, MARGIN, painted, SIDE
-from .movement import fold_strength, MOST, Opening, openings, SUPPORTED, Unit
+from .movement import fold_strength, LIDS, MOST, Opening, openings, SUPPORTED, Unit
 from .photo import photo_layers
 from .portrait import step
 from ..labels import AU, parse_au
 
-# %% ../../nbs/10h_data.scene.ipynb #6099997d
+# %% ../../nbs/10h_data.scene.ipynb #9dc79bc8
 class Face:
     "Sheets of one face at a frame size, and where things are in it"
     def __init__(self, sheets: Layers, size: int, age: float = .3, name="face"):
         self.sheets, self.size, self.age, self.name = sheets, int(size), age, name
         self.iod, self.origin = IOD * size, np.array(CENTRE) * size - .5
-        self.gaps, self.units = openings(sheets.curves), {}
+        self.gaps, self.kept = openings(sheets.curves), {}
         self.landmarks = sheets.landmarks * self.iod + self.origin
         self.low = np.array([[-2., .40], [2., 3.]]) * self.iod + self.origin      # where neck and clothes are
         self.scale = SIDE / size                                  # canvas pixels a frame pixel
         self.soft = .45 * self.scale if self.scale > 1 else 0.
-        self.skins = {}
         self.body = None if sheets.body is None else tuple(self.blurred(a) for a in sheets.body)
         self.front = None if sheets.front is None else self.blurred(sheets.front)
 
     def skin(self, open_: tuple):      # n n 3
         "The skin, with the eyes that hold still painted into it"
-        if open_ not in self.skins:
-            self.skins[open_] = self.blurred(painted(self.sheets, [side for name, side in (("eye_R", -1), ("eye_L", 1)) if name not in open_]))
-        return self.skins[open_]
+        return self.keep(("skin", open_), lambda: self.blurred(painted(self.sheets, [side for name, side in (("eye_R", -1), ("eye_L", 1)) if name not in open_])))
+
+    def keep(self, key, make):
+        "What `make` made the first time"
+        if key not in self.kept: self.kept[key] = make()
+        return self.kept[key]
 
     def blurred(self, a): return cv2.GaussianBlur(a, (0, 0), self.soft) if self.soft > .3 else a
     def canvas(self, at): return (at + np.float32(.5 + MARGIN * self.size)) * np.float32(self.scale) - np.float32(.5)      # frame pixels -> pixels of the drawing
@@ -46,27 +48,25 @@ class Face:
 
     def field(self, au: AU) -> tuple:      # upper, lower sheet: h w 2 float32, pixels for 1 %IOD; 68 2 px; amplitude at which lids meet
         "Field of a unit"
-        key = (au.number, au.side)
-        if key not in self.units: self.units[key] = self._field(AU(*key))
-        return self.units[key]
+        return self.keep(("field", au.number, au.side), lambda: _field(self, AU(au.number, au.side)))
 
-    def _field(self, au: AU) -> tuple:
-        unit, gap = Unit(au, self.sheets.landmarks, self.gaps), max(1, int(self.iod / 46))
-        axis = np.arange(-gap, self.size + 2 * gap, gap)
-        u = self.face(np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2))
-        pair = unit(u)
-        full = []
-        for f in pair if unit.at or unit.au.number in (5, 7, 45) else pair[:1]:
-            coarse = (f.reshape(len(axis), len(axis), 2) * (self.iod / 100)).astype(np.float32)
-            at = np.stack(np.meshgrid(*[np.arange(self.size, dtype=np.float32) / gap + 1] * 2), -1)
-            full.append(coarse[1:-2, 1:-2].copy() if gap == 1 else cv2.remap(coarse, at, None, cv2.INTER_CUBIC))
-        full = [np.ascontiguousarray(f[:self.size, :self.size]) for f in full]
-        return full[0], full[-1], unit.landmarks() * (self.iod / 100), unit.closing() * 100, unit
+# %% ../../nbs/10h_data.scene.ipynb #b8e50ab0
+def _field(face: Face, au: AU) -> tuple:
+    "A unit on the pixel grid"
+    unit, gap = Unit(au, face.sheets.landmarks, face.gaps), max(1, int(face.iod / 46))
+    axis, full = np.arange(-gap, face.size + 2 * gap, gap), []
+    pair = unit(face.face(np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)))
+    at = np.stack(np.meshgrid(*[np.arange(face.size, dtype=np.float32) / gap + 1] * 2), -1)
+    for f in pair if unit.at or au.number in LIDS else pair[:1]:
+        coarse = (f.reshape(len(axis), len(axis), 2) * (face.iod / 100)).astype(np.float32)
+        full.append(coarse[1:, 1:] if gap == 1 else cv2.remap(coarse, at, None, cv2.INTER_CUBIC))
+    full = [np.ascontiguousarray(f[:face.size, :face.size]) for f in full]
+    return full[0], full[-1], unit.landmarks() * (face.iod / 100), unit.closing() * 100, unit
 
 @lru_cache(maxsize=12)
 def _face(identity: int, size: int) -> Face: return Face(layers(identity), size, IDENTITIES[identity].age, f"identity{identity}")
 
-# %% ../../nbs/10h_data.scene.ipynb #e66facf1
+# %% ../../nbs/10h_data.scene.ipynb #461eb30d
 def _at(field: np.ndarray, x: np.ndarray) -> np.ndarray:      # h w k, n 2 -> n k
     "A field read between its pixels; OpenCV's own reading rounds places to a 32nd of a pixel"
     h, w = field.shape[:2]
@@ -86,6 +86,7 @@ def _slopes(field: np.ndarray) -> np.ndarray:      # h w 4: du/dx, du/dy, dv/dx,
     (uy, ux), (vy, vx) = np.gradient(field[..., 0]), np.gradient(field[..., 1])
     return np.stack([ux, uy, vx, vy], -1)
 
+# %% ../../nbs/10h_data.scene.ipynb #c83fbc33
 def inverse(field: np.ndarray,          # h w 2, pixels: x -> x + field(x)
             at: np.ndarray,             # h' w' 2, pixels
             slopes: np.ndarray | None = None,
@@ -138,7 +139,7 @@ def _window(part, a, canvas, border=None, how=cv2.INTER_CUBIC):
     corner = np.float32((part[1].start, part[0].start))
     return cv2.remap(a, canvas - corner, None, how, borderMode=cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT, borderValue=border or 0.)
 
-# %% ../../nbs/10h_data.scene.ipynb #12a8c0e6
+# %% ../../nbs/10h_data.scene.ipynb #2286f86f
 class Scene:
     "A face of known movement in its own frame; t counts frames"
     def __init__(self, face: Face, moves: dict, n: int, gaze=None, reference: int = 0):
@@ -146,17 +147,16 @@ class Scene:
         self.moves = {au: np.minimum(a, face.field(au)[3]) for au, a in moves.items()}       # a closed eye cannot close further
         self.gaze = None if gaze is None or not np.any(gaze) else np.asarray(gaze, float) * (face.iod / 100)
         open_ = [name for name in face.gaps if any(self._opens(au, name) for au in moves) or (self.gaze is not None and name != "mouth")]
-        self.edges = {name: face.__dict__.setdefault("edges", {}).setdefault(name, None) or face.edges.__setitem__(name, Edges(face, face.gaps[name])) or face.edges[name] for name in open_}
+        self.edges = {name: face.keep(("edges", name), lambda name=name: Edges(face, face.gaps[name])) for name in open_}
         self.skin = face.skin(tuple(sorted(open_)))
-        self.grid = np.stack(np.meshgrid(*[np.arange(face.size, dtype=np.float32)] * 2), -1)
-        self._last = {}
+        self.grid, self._last = np.stack(np.meshgrid(*[np.arange(face.size, dtype=np.float32)] * 2), -1), {}
 
     def _opens(self, au: AU, name: str) -> bool:
         number, kind, side = au.number, "mouth" if name == "mouth" else "eye", name[-1]
         if kind == "eye" and au.side not in (None, side): return False
-        return kind in self.face.field(au)[4].at or (kind == "eye" and number in (5, 7, 45))
+        return kind in self.face.field(au)[4].at or (kind == "eye" and number in LIDS)
 
-    def __repr__(self) -> str: return f"Scene({self.face.name}, {self.n} frames of {self.size} px, {', '.join(map(str, self.moves)) or 'neutral'})"
+    def __repr__(self): return f"Scene({self.face.name}, {self.n} frames of {self.size} px, {', '.join(map(str, self.moves)) or 'neutral'})"
 
     def fields(self, t: int) -> tuple:      # upper, lower: h w 2 pixels
         "Displacement of both sheets in frame t"
@@ -168,12 +168,11 @@ class Scene:
             self._last = dict(t=t, pair=(up, up if low is None else low), slopes={})
         return self._last["pair"]
 
-    def _slope(self, t: int, which: int):
+    def back(self, t: int, which: int, at):
+        "Places of frame t -> places of the onset frame, by the upper (0) or lower (1) sheet"
         field, kept = self.fields(t)[which], self._last["slopes"]
         if which not in kept: kept[which] = _slopes(field)
-        return kept[which]
-
-    def back(self, t: int, which: int, at): return at + inverse(self.fields(t)[which], at, self._slope(t, which))
+        return at + inverse(field, at, kept[which])
 
     def landmarks_at(self, t: int) -> np.ndarray:      # 68 2 pixels
         "Landmarks in frame t"
@@ -181,7 +180,7 @@ class Scene:
 
     def looking(self, t: int) -> np.ndarray: return np.zeros(2) if self.gaze is None else self.gaze[t]
 
-# %% ../../nbs/10h_data.scene.ipynb #03259200
+# %% ../../nbs/10h_data.scene.ipynb #7098cab8
 def _folds(scene: Scene, t: int):      # n n log factor on the drawing, or None
     "All furrows of frame t"
     strength = {}
@@ -210,26 +209,23 @@ def _skin(scene: Scene, folds, place):      # h w 2 frame pixels -> h w 3
     out = cv2.remap(scene.skin, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return out if folds is None else out * np.exp(cv2.remap(folds, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))[..., None]
 
+# %% ../../nbs/10h_data.scene.ipynb #78f07033
 def _behind_eye(scene: Scene, side: int, t: int, at):
     part, ball, shade, glint = scene.face.sheets.eyes[side]
     canvas = scene.face.canvas(at)
     turned = scene.face.canvas(at - np.float32(scene.looking(t)))
-    soft = scene.face.blurred
-    kept = scene.face.__dict__.setdefault("balls", {})
-    if side not in kept: kept[side] = soft(ball), soft(shade), soft(glint)
-    ball, shade, glint = kept[side]
+    ball, shade, glint = scene.face.keep(("ball", side), lambda: [scene.face.blurred(a) for a in (ball, shade, glint)])
     return _window(part, ball, turned) * _window(part, shade, canvas)[..., None] + _window(part, glint, canvas, 0.)[..., None]
 
 def _behind_lips(scene: Scene, t: int, at, shade):
     part, skull, jaw = scene.face.sheets.mouth
     canvas, drop = scene.face.canvas(at), scene.landmarks_at(t)[8] - scene.landmarks[8]
-    kept = scene.face.__dict__.setdefault("inside", {})
-    if not kept: kept.update(skull=scene.face.blurred(skull), jaw=scene.face.blurred(jaw))
-    low = _window(part, kept["jaw"], scene.face.canvas(at - np.float32(.9 * drop)))
-    out = _window(part, kept["skull"], canvas)
+    skull, jaw = scene.face.keep("mouth", lambda: (scene.face.blurred(skull), scene.face.blurred(jaw)))
+    low = _window(part, jaw, scene.face.canvas(at - np.float32(.9 * drop)))
+    out = _window(part, skull, canvas)
     return (out + (low[..., :3] - out) * low[..., 3:]) * (1 - .62 * shade)[..., None]
 
-# %% ../../nbs/10h_data.scene.ipynb #66da891f
+# %% ../../nbs/10h_data.scene.ipynb #a681e8f0
 def _rectangle(at, box):
     "The part of a picture that shows a box of the scene"
     inside = (at[..., 0] > box[0, 0]) & (at[..., 0] < box[1, 0]) & (at[..., 1] > box[0, 1]) & (at[..., 1] < box[1, 1])
@@ -245,6 +241,7 @@ def _behind_jaw(scene: Scene, at, upper, out, label) -> None:
     label[part] = np.where(seen > .5, 6, label[part])
     if out is not None: out[part] += (cv2.remap(scene.face.body[0], scene.face.canvas(at[part]), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) - out[part]) * seen[..., None]
 
+# %% ../../nbs/10h_data.scene.ipynb #eb1af651
 def _stack(scene: Scene, t: int, at, paint: bool):
     "Sheets over sheets: yields what covers what around each opening that moves; with `paint`, the colours too"
     upper = scene.back(t, 0, at)
@@ -276,14 +273,10 @@ def _picture(self, t: int, at=None) -> np.ndarray:      # h w 3 float32, 0..255
 
 Scene.picture = _picture
 
-# %% ../../nbs/10h_data.scene.ipynb #057a0c6f
+# %% ../../nbs/10h_data.scene.ipynb #2d488cdb
 def _labels(self, t: int) -> np.ndarray:      # h w uint8: 1 upper sheet, 2 lower, 3 eyeball, 4 mouth, 5 glasses, 6 neck and clothes
     _, label = _stack(self, t, self.grid, False)
     return label if self._glass is None else np.where(self._glass > .4, 5, label).astype(np.uint8)
-
-def _glass(self):
-    front = self.face.front
-    return None if front is None else cv2.remap(front, self.face.canvas(self.grid), None, cv2.INTER_LINEAR)[..., 3]
 
 def _motion(self, t: int) -> np.ndarray:      # 2 h w float32, pixels
     "Where the skin of each onset pixel goes"
@@ -295,6 +288,14 @@ def _motion(self, t: int) -> np.ndarray:      # 2 h w float32, pixels
     out[label >= 4] = 0
     return np.ascontiguousarray(np.moveaxis(out, -1, 0))
 
+def _glass(self):
+    front = self.face.front
+    return None if front is None else cv2.remap(front, self.face.canvas(self.grid), None, cv2.INTER_LINEAR)[..., 3]
+
+Scene.labels, Scene.motion, Scene._glass, Scene.onset_labels = _labels, _motion, cached_property(_glass), cached_property(lambda self: self.labels(self.reference))
+Scene._glass.__set_name__(Scene, "_glass"); Scene.onset_labels.__set_name__(Scene, "onset_labels")
+
+# %% ../../nbs/10h_data.scene.ipynb #bd83a366
 def _valid(self, t: int) -> np.ndarray:      # h w bool
     "Where the onset pixel is still seen, and not covered by another part"
     label, start = self.labels(t), self.onset_labels
@@ -313,9 +314,7 @@ def _torn(label, move) -> np.ndarray:      # h w bool
         out |= np.pad(differ, [(0, int(axis == k)) for k in (0, 1)]) | np.pad(differ, [(int(axis == k), 0) for k in (0, 1)])
     return out
 
-Scene.labels, Scene.motion, Scene.valid = _labels, _motion, _valid
-Scene._glass, Scene.onset_labels = cached_property(_glass), cached_property(lambda self: self.labels(self.reference))
-Scene._glass.__set_name__(Scene, "_glass"); Scene.onset_labels.__set_name__(Scene, "onset_labels")
+Scene.valid = _valid
 
 # %% ../../nbs/10h_data.scene.ipynb #cce5d2a2
 def _appearance(self, t: int) -> np.ndarray:      # h w bool
