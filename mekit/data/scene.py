@@ -19,7 +19,7 @@ from .photo import photo_layers
 from .portrait import step
 from ..labels import AU, parse_au
 
-# %% ../../nbs/10h_data.scene.ipynb #9dc79bc8
+# %% ../../nbs/10h_data.scene.ipynb #6c39707e
 class Face:
     "Sheets of one face at a frame size, and where things are in it"
     def __init__(self, sheets: Layers, size: int, age: float = .3, name="face"):
@@ -27,7 +27,7 @@ class Face:
         self.iod, self.origin = IOD * size, np.array(CENTRE) * size - .5
         self.gaps, self.kept = openings(sheets.curves), {}
         self.landmarks = sheets.landmarks * self.iod + self.origin
-        self.low = np.array([[-2., .40], [2., 3.]]) * self.iod + self.origin      # where neck and clothes are
+        self.low = np.array([[-2., -.36], [2., 3.]]) * self.iod + self.origin      # where ears, neck and clothes are
         self.scale = SIDE / size                                  # canvas pixels a frame pixel
         self.soft = .45 * self.scale if self.scale > 1 else 0.
         self.body = None if sheets.body is None else tuple(self.blurred(a) for a in sheets.body)
@@ -225,7 +225,7 @@ def _behind_lips(scene: Scene, t: int, at, shade):
     out = _window(part, skull, canvas)
     return (out + (low[..., :3] - out) * low[..., 3:]) * (1 - .62 * shade)[..., None]
 
-# %% ../../nbs/10h_data.scene.ipynb #a681e8f0
+# %% ../../nbs/10h_data.scene.ipynb #36c27494
 def _rectangle(at, box):
     "The part of a picture that shows a box of the scene"
     inside = (at[..., 0] > box[0, 0]) & (at[..., 0] < box[1, 0]) & (at[..., 1] > box[0, 1]) & (at[..., 1] < box[1, 1])
@@ -234,7 +234,7 @@ def _rectangle(at, box):
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 def _behind_jaw(scene: Scene, at, upper, out, label) -> None:
-    "Neck and clothes, which stay while the jaw moves in front of them"
+    "Ears, neck and clothes, which stay while cheeks and jaw move in front of them"
     part = None if scene.face.body is None else _rectangle(at, scene.face.low)
     if part is None or (out is not None and np.abs(upper[part] - at[part]).max() < 1e-4): return
     seen = cv2.remap(scene.face.body[1], scene.face.canvas(upper[part]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -273,8 +273,8 @@ def _picture(self, t: int, at=None) -> np.ndarray:      # h w 3 float32, 0..255
 
 Scene.picture = _picture
 
-# %% ../../nbs/10h_data.scene.ipynb #2d488cdb
-def _labels(self, t: int) -> np.ndarray:      # h w uint8: 1 upper sheet, 2 lower, 3 eyeball, 4 mouth, 5 glasses, 6 neck and clothes
+# %% ../../nbs/10h_data.scene.ipynb #df758921
+def _labels(self, t: int) -> np.ndarray:      # h w uint8: 1 upper sheet, 2 lower, 3 eyeball, 4 mouth, 5 glasses, 6 ears, neck, clothes, wall
     _, label = _stack(self, t, self.grid, False)
     return label if self._glass is None else np.where(self._glass > .4, 5, label).astype(np.uint8)
 
@@ -295,15 +295,18 @@ def _glass(self):
 Scene.labels, Scene.motion, Scene._glass, Scene.onset_labels = _labels, _motion, cached_property(_glass), cached_property(lambda self: self.labels(self.reference))
 Scene._glass.__set_name__(Scene, "_glass"); Scene.onset_labels.__set_name__(Scene, "onset_labels")
 
-# %% ../../nbs/10h_data.scene.ipynb #bd83a366
+# %% ../../nbs/10h_data.scene.ipynb #998fe316
 def _valid(self, t: int) -> np.ndarray:      # h w bool
     "Where the onset pixel is still seen, and not covered by another part"
     label, start = self.labels(t), self.onset_labels
+    joined = (np.abs(np.subtract(*self.fields(t))).max(-1) < .05) & (start < 3)       # both sheets are one piece of skin here
     there = self.grid + np.moveaxis(self.motion(t), 0, -1)
     out = np.zeros(start.shape, bool)
     for part in np.unique(start):
         mine = cv2.remap((label == part).astype(np.float32), there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         out |= (start == part) & (mine > .98)
+    skin = cv2.remap((label < 3).astype(np.float32), there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > .98
+    out |= joined & skin
     return out & (start != 4) & ~_torn(start, there - self.grid)
 
 def _torn(label, move) -> np.ndarray:      # h w bool
