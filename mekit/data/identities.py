@@ -129,7 +129,7 @@ def _around(c: Canvas, who: Identity, rho):
         image[part.part] = ear(part, who, image[part.part], side)
     return image
 
-# %% ../../nbs/10e_data.identities.ipynb #82ae906c
+# %% ../../nbs/10e_data.identities.ipynb #e0f5a5ac
 def _picture(c: Canvas, who: Identity) -> tuple:
     "The whole picture in linear light, the same without the jaw, the relief plain and as lit, and the distance from the middle of the head"
     rho = rho_of(c, who)
@@ -142,7 +142,7 @@ def _picture(c: Canvas, who: Identity) -> tuple:
     image = long_hair(c, who, hair(c, who, image, rho), front=True)
     soft = step(rho, 1.02, 1.25)[..., None].astype(np.float32)
     image = image + soft * (np.stack([c.blur(np.ascontiguousarray(image[..., i]), .0055) for i in range(3)], -1) - image)
-    body = mix(image, np.stack([c.blur(np.ascontiguousarray(around[..., i]), .0055) for i in range(3)], -1), step(rho, 1.03, 1.0) * step(c.y, -.36, -.26))
+    body = mix(image, np.stack([c.blur(np.ascontiguousarray(around[..., i]), .0055) for i in range(3)], -1), step(rho, 1.010, 1.002) * step(c.y, -.36, -.26))
     return image, body, z, deep, rho
 
 def _exposure(who: Identity, image, rho) -> float:
@@ -190,7 +190,7 @@ class _Bent:
         at = self.at[part] - np.float32((part[1].start or 0, part[0].start or 0))
         return cv2.remap(np.ascontiguousarray(a, np.float32), at, None, cv2.INTER_CUBIC if a.ndim == 3 and a.shape[2] == 3 else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-# %% ../../nbs/10e_data.identities.ipynb #d3be91c5
+# %% ../../nbs/10e_data.identities.ipynb #5f32a62e
 def _eye_parts(c: Canvas, who: Identity, gain: float, bend: _Bent) -> tuple:
     "Both eyeballs, and the veil of the lids"
     eyes, veil = {}, np.zeros(c.x.shape, np.float32)
@@ -218,7 +218,7 @@ def draw(who: Identity) -> Layers:
     front = glasses(c, who)
     front[..., :3] = stored(front[..., :3] * gain)
     curves = {name: tuple(_unbend(who, k) for k in pair) for name, pair in dict(eye_R=lids(who, -1), eye_L=lids(who, 1), mouth=(mouth_curves(who)[1],) * 2).items()}
-    below = (step(rho, .996, 1.016) * step(c.y, -.34, -.24)).astype(np.float32)
+    below = (step(rho, 1.004, 1.018) * step(c.y, -.34, -.24)).astype(np.float32)
     return Layers(bend(sheet), (bend(stored(body * gain)), bend(below)), bend(front) if who.glasses else None, eyes, veil, (w.part, bend(stored(skull * gain), w.part), bend(jaw, w.part)),
                   {k: (part, bend(m, part)) for k, (part, m) in _wrinkle_maps(c, who, deep).items()}, bend(np.where(rho < 1.02, z, -.2).astype(np.float32)),
                   bend(step((1.08 - rho) * c.iod, -3, 3).astype(np.float32)), curves, _unbend(who, landmarks(who)))

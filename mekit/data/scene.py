@@ -225,7 +225,7 @@ def _behind_lips(scene: Scene, t: int, at, shade):
     out = _window(part, skull, canvas)
     return (out + (low[..., :3] - out) * low[..., 3:]) * (1 - .62 * shade)[..., None]
 
-# %% ../../nbs/10h_data.scene.ipynb #36c27494
+# %% ../../nbs/10h_data.scene.ipynb #cee2ce65
 def _rectangle(at, box):
     "The part of a picture that shows a box of the scene"
     inside = (at[..., 0] > box[0, 0]) & (at[..., 0] < box[1, 0]) & (at[..., 1] > box[0, 1]) & (at[..., 1] < box[1, 1])
@@ -236,7 +236,7 @@ def _rectangle(at, box):
 def _behind_jaw(scene: Scene, at, upper, out, label) -> None:
     "Ears, neck and clothes, which stay while cheeks and jaw move in front of them"
     part = None if scene.face.body is None else _rectangle(at, scene.face.low)
-    if part is None or (out is not None and np.abs(upper[part] - at[part]).max() < 1e-4): return
+    if part is None: return
     seen = cv2.remap(scene.face.body[1], scene.face.canvas(upper[part]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     label[part] = np.where(seen > .5, 6, label[part])
     if out is not None: out[part] += (cv2.remap(scene.face.body[0], scene.face.canvas(at[part]), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) - out[part]) * seen[..., None]
