@@ -49,7 +49,7 @@ def judged(see, identity):
     for number, names in SHAPES.items():
         now = see(scene({number: np.array([0, AMPLITUDES[number]["D"][0]])}, identity=identity).picture(1))[1]
         values = np.array([[s[name] for name in names] for s in noisy])
-        rises[number] = float(min((now[n] - m) / max(sd, 1e-3) for n, m, sd in zip(names, values.mean(0), values.std(0, ddof=1))))
+        rises[number] = float(min((now[n] - m) / max(sd, 1e-4) for n, m, sd in zip(names, values.mean(0), values.std(0, ddof=1))))
     return 1, {name: float(np.median(off[part])) for name, part in GROUPS.items()}, {n: shapes[n] for n in AT_REST}, rises
 
 
