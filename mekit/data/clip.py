@@ -35,6 +35,8 @@ class Truth:
     intensity: dict = field(default_factory=dict)   # AU -> (t)
     nuisance: dict = field(default_factory=dict)    # name -> (t)
     reference: int | None = None    # None: the clip fills in its onset
+    appearance: object = None       # t h w, bool: where brightness changed for another cause than motion (wrinkles, teeth, light); None: nobody knows
+    events: tuple = ()              # (kind, units, onset, apex, offset) of everything the face did; frames as positions, None where cut off
 
     def __repr__(self) -> str: return f"Truth({len(self.landmarks)} frames from frame {self.reference}, {', '.join(map(str, self.intensity)) or 'no AU'})"
 
@@ -42,8 +44,9 @@ class Truth:
         "The same facts for fewer frames; `reference` must be one of them"
         kept = range(len(self.landmarks))[at]
         table = {name: {k: v[at] for k, v in getattr(self, name).items()} for name in ("intensity", "nuisance")}
-        array = {name: getattr(self, name)[at] for name in ("flow", "motion", "valid", "landmarks")}
-        return Truth(**array, **table, reference=kept.index(self.reference or 0))
+        array = {name: getattr(self, name)[at] for name in ("flow", "motion", "valid", "landmarks", "appearance") if getattr(self, name) is not None}
+        events = tuple((kind, units, *(kept.index(m) if m in kept else None for m in marks)) for kind, units, *marks in self.events)
+        return Truth(**array, **table, events=tuple(e for e in events if any(m is not None for m in e[2:])), reference=kept.index(self.reference or 0))
 
 # %% ../../nbs/10_data.clip.ipynb #f60124e9
 TIMEBASES = ("pts", "declared", "unknown")     # time stamps of the file; frame rate given by somebody; nobody knows
@@ -76,7 +79,7 @@ def _check_rest(clip, n: int, where: str) -> None:
 
 def _checked_truth(truth: Truth, n: int, label: Label, where: str) -> Truth:
     "`truth`, if it speaks of n frames; its reference is the onset unless it names one"
-    arrays = {k: getattr(truth, k) for k in ("flow", "motion", "valid", "landmarks")} | truth.intensity | truth.nuisance
+    arrays = {k: getattr(truth, k) for k in ("flow", "motion", "valid", "landmarks", "appearance") if getattr(truth, k) is not None} | truth.intensity | truth.nuisance
     odd = {str(k): len(v) for k, v in arrays.items() if len(v) != n}
     need(not odd, where, expected=f"a truth of {n} frames", received=f"lengths {odd}")
     reference = (label.onset or 0) if truth.reference is None else truth.reference
