@@ -66,7 +66,7 @@ def test_an_expression_is_not_a_head(unit):
     strong = np.hypot(*drawn) > .5 * np.hypot(*drawn).max()
     lost = np.hypot(*(left - drawn))[strong].max() / np.hypot(*drawn).max()
     print(f"AU{unit}: changed by {lost:.1%} of its peak")
-    assert lost < .04 and not aligned.alignment.doubtful.any() and aligned.alignment.signal[apex] > .4
+    assert lost < .05 and not aligned.alignment.doubtful.any() and aligned.alignment.signal[apex] > .35
 
 
 def test_an_expression_on_a_moving_head_in_noise_is_kept():

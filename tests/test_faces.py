@@ -1,4 +1,5 @@
 "Sixty-four people, their movements and their parts, judged by a model that has never seen them and by their own truth"
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import cv2
@@ -7,9 +8,11 @@ import pytest
 
 from mekit.anatomy import to_ibug
 from mekit.core import MekitError
+from mekit.data.course import blink, distractor_courses, glances
 from mekit.data.identities import IDENTITIES, layers, portrait
-from mekit.data.movement import AMPLITUDES, MOST, SUPPORTED, blink, gaze_path, speech
-from mekit.data.scene import scene
+from mekit.data.movement import AMPLITUDES, MOST, SUPPORTED
+from mekit.data.scene import _fitting, scene
+from mekit.data.synthetic import synthesize
 from mekit.face.landmarks import apply, similarity
 
 SIX = (0, 3, 9, 21, 38, 60)
@@ -157,7 +160,7 @@ def test_a_side_is_a_side(number):
 
 def test_a_closed_eye_hides_the_ball_and_its_lid_goes_all_the_way():
     n = 40
-    s = scene({"AU45": blink(n, 100., 50., amplitude=MOST[45])}, n=n)
+    s = scene({"AU45": MOST[45] * blink(n, 100., 50.)}, n=n)
     t = int(np.argmax(next(iter(s.moves.values()))))
     ball = s.onset_labels == 3
     assert ball.sum() > 200 and (~s.valid(t)[ball]).mean() > .97
@@ -176,7 +179,7 @@ def test_parted_lips_uncover_teeth_and_a_dropped_jaw_covers_the_neck():
 
 
 def test_gaze_moves_irises_and_nothing_else():
-    s = scene({}, gaze=gaze_path(60, 100., 3., seed=2), n=60)
+    s = scene({}, gaze=glances(120, 100., 0, 3., np.random.default_rng(3)), n=120)
     t = int(np.hypot(*s.gaze.T).argmax())
     ball = s.onset_labels == 3
     assert np.allclose(s.motion(t)[:, ball].T, s.gaze[t], atol=1e-5) and not s.motion(t)[:, ~ball].any()
@@ -197,18 +200,59 @@ def test_wrinkles_are_flagged_where_they_come():
 
 
 def test_speech_opens_and_closes_several_times():
-    talk = speech(300, 100., amplitude=8., seed=3)
-    jaw = talk[26]
+    talk = distractor_courses({"speech": 8.}, 300, 100., 0, 3)[0]
+    jaw = talk["AU26"]
     assert jaw[0] == 0 and jaw.max() > 2 and ((jaw[1:-1] > jaw[:-2]) & (jaw[1:-1] >= jaw[2:])).sum() >= 5
-    s = scene({k: v for k, v in talk.items()}, size=96)
+    s = scene(talk, size=96)
     assert np.median(left(s, int(jaw.argmax()))[s.valid(int(jaw.argmax()))]) < 1
 
 
 def test_frames_may_be_asked_for_in_any_order():
-    moves = {"AU12": np.linspace(0, 4, 9), "AU45": blink(9, 25., 40.), "AU25": np.linspace(0, 5, 9)}
+    moves = {"AU12": np.linspace(0, 4, 9), "AU45": 12 * blink(9, 25., 40.), "AU25": np.linspace(0, 5, 9)}
     a, b = scene(moves, identity=9, size=96), scene(moves, identity=9, size=96)
     forward = [a.picture(t) for t in range(9)]
     assert all(np.array_equal(forward[t], b.picture(t)) for t in reversed(range(9)))
+
+
+def test_two_threads_see_what_one_sees():
+    n = 24
+    moves = {"AU12": np.linspace(0, 4, n), "AU45": 12 * blink(n, 25., 40.), "AU26": np.linspace(0, 9, n)}
+    alone, shared = (scene(moves, identity=9, size=96) for _ in range(2))
+    order = [*range(n), *reversed(range(n)), *range(0, n, 3)]
+    with ThreadPoolExecutor(4) as pool:
+        pictures, motions, valids = (list(pool.map(ask, order)) for ask in (shared.picture, shared.motion, shared.valid))
+        mixed = list(pool.map(lambda t: (shared.valid(t), shared.picture(t), shared.appearance(t)), order))
+    for k, t in enumerate(order):
+        assert np.array_equal(pictures[k], alone.picture(t)) and np.array_equal(motions[k], alone.motion(t)) and np.array_equal(valids[k], alone.valid(t)), t
+        assert all(np.array_equal(a, b) for a, b in zip(mixed[k], (alone.valid(t), alone.picture(t), alone.appearance(t)))), t
+
+
+def at_most(*numbers, share=1., late=0):
+    "Units at a share of their maximum; every second one `late` frames after the others"
+    moves = {}
+    for k, n in enumerate(numbers):
+        moves[f"AU{n}"] = np.zeros(2 + late)
+        moves[f"AU{n}"][1 + late * (k % 2)] = share * MOST[n]
+    return moves
+
+
+def test_units_that_fold_the_skin_together_are_refused_with_what_would_go():
+    for numbers in ((9, 10, 12), (23, 24)):
+        with pytest.raises(MekitError, match="amplitudes that do not fold the skin; up to 0.[0-9]+ of these") as raised: scene(at_most(*numbers))
+        assert all(f"AU{n} {MOST[n]:g}" in str(raised.value) for n in numbers)
+        share = float(str(raised.value).split("up to ")[1].split()[0])
+        assert .3 < share < 1
+        scene(at_most(*numbers, share=share))
+    scene(at_most(23, 24, late=1))                                     # one after the other
+    scene(at_most(6, 7, 12, 45)), scene(at_most(1, 2, 5, 25, 26)), scene(at_most(1, 2, 4))
+    with pytest.raises(MekitError, match="fold the skin"): synthesize({"AU23": MOST[23], "AU24": MOST[24]}, size=64, duration_ms=100)
+
+
+@pytest.mark.parametrize("identity", SIX)
+def test_no_unit_alone_folds_the_skin(identity):
+    "Asked of the check itself, which leaves single units alone"
+    for n, side in product(SUPPORTED, ("", "L")):
+        assert _fitting(scene({f"AU{n}{side}": np.array([0, MOST[n]])}, identity=identity, size=96), 1) == 1, n
 
 
 @pytest.mark.parametrize("moves, message", [({"AU18": np.zeros(3)}, "AU1, AU2"), ({"AU12": np.array([0, 40.])}, "0 to 12"), ({"AU12": np.array([0, -1.])}, "0 to 12"),
