@@ -85,7 +85,14 @@ def _ball(skin, c: Canvas, up, low):
     soft = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), .004 * c.iod) * seen
     return (out + (skin - out) * np.maximum(soft, seen)[..., None]).astype(np.float32)
 
-# %% ../../nbs/10f_data.photo.ipynb #783a5ccc
+# %% ../../nbs/10f_data.photo.ipynb #e9f6ad51
+def _beyond(photo: np.ndarray, at: np.ndarray, skin: np.ndarray) -> np.ndarray:      # h w 3, h w 2, h w 3 -> h w 3
+    "The canvas is larger than a close photo: beyond its edge, the photo out of focus instead of streaks"
+    h, w = photo.shape[:2]
+    ground = cv2.remap(cv2.GaussianBlur(photo, (0, 0), w / 10), at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    edge = np.minimum(np.minimum(at[..., 0], w - 1 - at[..., 0]), np.minimum(at[..., 1], h - 1 - at[..., 1]))
+    return (ground + (skin - ground) * step(edge / (.04 * w), 0, 1)[..., None]).astype(np.float32)
+
 def photo_layers(photo, landmarks) -> Layers:
     "A photo in sheets"
     photo, points = check_photo(photo, landmarks)
@@ -94,7 +101,7 @@ def photo_layers(photo, landmarks) -> Layers:
     at = (np.stack([c.x, c.y], -1) @ turn.T + origin).astype(np.float32)
     shrink = np.sqrt(np.linalg.det(turn)) / c.iod
     source = photo.astype(np.float32) if shrink <= 1 else cv2.GaussianBlur(photo.astype(np.float32), (0, 0), .45 * shrink)
-    skin = np.clip(cv2.remap(source, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), 0, 255)
+    skin = _beyond(source, at, np.clip(cv2.remap(source, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), 0, 255))
     curves, rho, eyes = _curves(u), rho_of(c, who), {}
     for name, side in (("eye_R", -1), ("eye_L", 1)):
         x0, x1 = sorted((side * .06, side * .64))
