@@ -139,7 +139,7 @@ def _window(part, a, canvas, border=None, how=cv2.INTER_CUBIC):
     corner = np.float32((part[1].start, part[0].start))
     return cv2.remap(a, canvas - corner, None, how, borderMode=cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT, borderValue=border or 0.)
 
-# %% ../../nbs/10h_data.scene.ipynb #9c25e302
+# %% ../../nbs/10h_data.scene.ipynb #f66aab3a
 class Scene:
     "A face of known movement in its own frame; t counts frames"
     def __init__(self, face: Face, moves: dict, n: int, gaze=None, reference: int = 0):
@@ -158,13 +158,9 @@ class Scene:
 
     def __repr__(self): return f"Scene({self.face.name}, {self.n} frames of {self.size} px, {', '.join(map(str, self.moves)) or 'neutral'})"
 
-    def fields(self, t: int) -> tuple:      # upper, lower: h w 2 pixels
-        "Displacement of both sheets in frame t"
-        return self._moved(t)[0]
-
+    def fields(self, t: int) -> tuple: return self._moved(t)[0]      # upper, lower: h w 2 pixels, displacement in frame t
     def _moved(self, t: int) -> tuple:      # both fields; their slopes by sheet, filled by `back`
-        last = self._last.get(t)            # read once: another thread may put another dict there
-        if last is not None: return last
+        if last := self._last.get(t): return last       # the dict is never changed, only put in another's place: threads may share it
         up, low = np.zeros((self.size, self.size, 2), np.float32), None
         pairs = [(self.face.field(au), np.float32(a[t])) for au, a in self.moves.items() if abs(a[t]) > 1e-9]
         for (a, b, *_), share in pairs: up += a * share
@@ -300,11 +296,12 @@ def _glass(self):
 Scene.labels, Scene.motion, Scene._glass, Scene.onset_labels = _labels, _motion, cached_property(_glass), cached_property(lambda self: self.labels(self.reference))
 Scene._glass.__set_name__(Scene, "_glass"); Scene.onset_labels.__set_name__(Scene, "onset_labels")
 
-# %% ../../nbs/10h_data.scene.ipynb #998fe316
+# %% ../../nbs/10h_data.scene.ipynb #a38cfbd9
 def _valid(self, t: int) -> np.ndarray:      # h w bool
     "Where the onset pixel is still seen, and not covered by another part"
     label, start = self.labels(t), self.onset_labels
-    joined = (np.abs(np.subtract(*self.fields(t))).max(-1) < .05) & (start < 3)       # both sheets are one piece of skin here
+    apart = np.hypot(*np.moveaxis(np.subtract(*self.fields(t)), -1, 0))
+    joined = (apart < .07) & (start < 3)                                               # both sheets are one piece of skin here
     there = self.grid + np.moveaxis(self.motion(t), 0, -1)
     out = np.zeros(start.shape, bool)
     for part in np.unique(start):
@@ -312,13 +309,14 @@ def _valid(self, t: int) -> np.ndarray:      # h w bool
         out |= (start == part) & (mine > .98)
     skin = cv2.remap((label < 3).astype(np.float32), there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > .98
     out |= joined & skin
-    return out & (start != 4) & ~_torn(start, there - self.grid)
+    return out & (start != 4) & ~_torn(start, there - self.grid, apart)
 
-def _torn(label, move) -> np.ndarray:      # h w bool
-    "Pixels that hold a bit of two parts which part"
-    out = np.zeros(label.shape, bool)
+def _torn(label, move, apart) -> np.ndarray:      # h w bool
+    "Pixels that hold a bit of two parts which part; skin that is stretched is not torn"
+    out, two = np.zeros(label.shape, bool), (label > 2) | (apart > .15)
     for axis in (0, 1):
-        differ = (np.diff(label.astype(np.int8), axis=axis) != 0) & (np.linalg.norm(np.diff(move, axis=axis), axis=-1) > .15)
+        one, other = np.delete(two, -1, axis), np.delete(two, 0, axis)
+        differ = (one | other) & (np.diff(label.astype(np.int8), axis=axis) != 0) & (np.linalg.norm(np.diff(move, axis=axis), axis=-1) > .15)
         out |= np.pad(differ, [(0, int(axis == k)) for k in (0, 1)]) | np.pad(differ, [(int(axis == k), 0) for k in (0, 1)])
     return out
 
