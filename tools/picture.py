@@ -28,7 +28,7 @@ def card(chromium) -> None:
     "The report that the lesson ends with, as it stands in the saved notebook"
     shown = [o.data["text/html"] for c in nbformat.read(LESSON, 4).cells if c.cell_type == "code" for o in c.outputs if "text/html" in o.get("data", {})]
     report = next(html for html in shown if "How it came about" in html)
-    page = chromium.new_page(viewport={"width": 1060, "height": 900}, device_scale_factor=1.25)
+    page = chromium.new_page(viewport={"width": 1260, "height": 900}, device_scale_factor=1.1)
     page.set_content(f"<body style='margin:12px;font-family:sans-serif'><div id=card style='display:inline-block'>{report}</div>")
     page.locator("#card").screenshot(path=IMAGES / "report.png")
 

@@ -17,9 +17,9 @@ import pandas as pd
 from ..core import need, verb
 from ..data.leaks import VERDICTS
 
-# %% ../../nbs/50f_eval.pages.ipynb #44e7691b
+# %% ../../nbs/50f_eval.pages.ipynb #72c4e3ad
 STYLE = """<style>
-.mekit-card{font:13px/1.45 system-ui,sans-serif;color:inherit;max-width:920px;border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:12px 16px}
+.mekit-card{font:13px/1.45 system-ui,sans-serif;color:inherit;max-width:1120px;border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:12px 16px}
 .mekit-card h3{margin:0 0 2px;font-size:17px;font-weight:600}.mekit-card h4{margin:14px 0 3px;font-size:13px;font-weight:600}
 .mekit-card .badge{display:inline-block;border:1px solid currentColor;border-radius:9px;padding:0 9px;font-size:12px}
 .mekit-card .banner{border:2px solid currentColor;border-left-width:10px;padding:5px 10px;margin:8px 0;font-weight:600}
