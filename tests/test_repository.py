@@ -140,3 +140,8 @@ def test_wheel_holds_assets_and_weights(tmp_path):
     wanted = [p for kind in ("widgets/static/*.js", "widgets/static/*.css", "weights/*.safetensors") for p in (ROOT / "mekit").glob(kind)]
     assert wanted and not [p for p in wanted if str(p.relative_to(ROOT)) not in names]
     assert {f"{b.module.replace('.', '/')}.py" for b in library()} <= names
+
+
+def test_the_lesson_from_a_folder_to_a_split_is_short():
+    "A promise of the lesson: at most twelve cells"
+    assert len(json.loads((NBS / "tutorials/03_audited_split.ipynb").read_text())["cells"]) <= 12

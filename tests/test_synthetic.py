@@ -11,6 +11,7 @@ from mekit.anatomy import AU_MOTION, to_ibug
 from mekit.core import MekitError
 from mekit.data.movement import MOST
 from mekit.data.synthetic import LETTERS, SUPPORTED, demo, letter_of, synthesize
+from mekit.labels import CD6ME_AUS
 
 AUS = [f"AU{n}{side}" for n, side in product(SUPPORTED, ("", "L", "R"))]
 
@@ -299,3 +300,8 @@ def test_the_largest_amplitudes_are_possible_one_by_one():
         clip = synthesize({number: MOST[number]}, duration_ms=100, size=96)
         assert np.isfinite(clip.truth.flow[clip.label.apex]).all() and clip.frames[clip.label.apex].any()
 
+
+def test_fifty_clips_are_fifty_different_clips():
+    made = [synthesize({CD6ME_AUS[k % 12]: .5 + .03 * k}, size=64, fps=20., duration_ms=300, nuisance={"noise": 1., "yaw": 1., "illumination": .02}, seed=k) for k in range(50)]
+    assert len({clip.digest() for clip in made}) == 50 and len({clip.label.sample for clip in made}) == 50
+    assert all(np.isfinite(np.asarray(clip.truth.flow)).all() for clip in made[::10])
