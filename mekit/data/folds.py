@@ -234,12 +234,13 @@ def _runs(places: list) -> list:        # (first, one past the last)
     cuts = [k for k in range(1, len(places)) if places[k] != places[k - 1] + 1]
     return [(places[a], places[b - 1] + 1) for a, b in zip([0, *cuts], [*cuts, len(places)])] if places else []
 
-# %% ../../nbs/14b_data.folds.ipynb #00aa6e59
+# %% ../../nbs/14b_data.folds.ipynb #95de1932
 _STYLE = """<style>
 .mekit-protocol{font-size:12px;line-height:1.45;font-variant-numeric:tabular-nums;color:inherit}.mekit-protocol .wide{overflow-x:auto;max-width:100%;margin:6px 0}
 .mekit-protocol table{border-collapse:collapse;margin:0;font-size:12px;color:inherit;table-layout:auto}
 .mekit-protocol th,.mekit-protocol td{padding:1px 12px 1px 0;text-align:right;vertical-align:top;white-space:nowrap;font-weight:normal}
-.mekit-protocol thead th{font-weight:600;vertical-align:bottom;border-bottom:1px solid rgba(128,128,128,.7)}.mekit-protocol tbody th,.mekit-protocol thead th:first-child,.mekit-protocol .l{text-align:left}
+.mekit-protocol thead th{font-weight:600;vertical-align:bottom;border-bottom:1px solid rgba(128,128,128,.7)}
+.mekit-protocol table:not(.x) tbody th,.mekit-protocol table:not(.x) thead th:first-child,.mekit-protocol table:not(.x) .l{text-align:left}
 .mekit-protocol td.words{white-space:normal;min-width:16em;text-align:left}
 @media(max-width:600px){.mekit-protocol th,.mekit-protocol td{padding-right:8px}.mekit-protocol td.l{white-space:normal;min-width:5em}.mekit-protocol td.words{min-width:9em}}
 .mekit-protocol i{display:inline-block;width:.8em;height:.8em;border:1px solid currentColor;margin:0 2px 0 8px}
