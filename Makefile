@@ -5,6 +5,7 @@ CLIP   ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
+SIDE   := -n 2 --dist loadgroup --no-loadscope-reorder
 NEEDS  := settings.ini setup.py pyproject.toml constraints.txt
 
 # A CLIP is given relative to where make was called; notebooks run elsewhere.
@@ -51,7 +52,7 @@ tour: $(VENV)/.lab
 
 test: $(VENV)/.dev
 	$(BIN)/nbdev-test --n-workers 2 --timing
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE)
 
 slow: $(VENV)/.dev
 	$(BIN)/nbdev-test --n-workers 2 --flags slow

@@ -28,7 +28,7 @@ setup(
     packages=find_packages(include=["mekit", "mekit.*"]),
     package_data={"mekit": ["weights/*.safetensors", "widgets/static/*.js", "widgets/static/*.css"]},
     install_requires=lines("requirements"),
-    extras_require={name: lines(f"{name}_requirements") for name in ("lab", "landmarks", "cluster", "dev")},
+    extras_require={name: lines(f"{name}_requirements") for name in ("lab", "landmarks", "cluster", "classical", "dev")},
     classifiers=["Programming Language :: Python :: 3", "Topic :: Scientific/Engineering :: Image Recognition"],
     zip_safe=False,
 )

@@ -1,12 +1,13 @@
-"""What DIS and Farneback read of faces whose true motion is known: error by action unit, size of the movement, and nuisance.
+"""What the flow methods read of faces whose true motion is known: error by action unit, size of the movement, and nuisance.
 
 Error is averaged where the expression moves more than half as far as its peak; 'zero' is the error of saying nothing.
 """
 import mekit as me
 from mekit.labels import CD6ME_AUS
+from mekit.motion.flow import METHODS as REGISTERED
 from mekit.motion.flow_benchmark import NUISANCE_SET, flow_benchmark
 
-METHODS, SIZE = ("dis", "farneback"), 256
+METHODS, SIZE = tuple(m for m in ("dis", "farneback", "tvl1", "phase") if m in REGISTERED), 256
 IDENTITIES = (0, 21, 42)
 
 

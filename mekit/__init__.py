@@ -21,6 +21,8 @@ _VERBS = {
     "motion.flow": ["flow"],
     "motion.strain": ["strain"],
     "motion.magnify": ["magnify"],
+    "motion.spotting": ["spot"],
+    "motion.samples": ["samples"],
     "models.zoo": ["build", "load", "models"],
     "eval.report": ["report"],
     "explain.core": ["attribute"],

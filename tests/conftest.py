@@ -7,6 +7,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items):
+    "Under xdist a file stays with one worker, and all browser tests with one: they share a JupyterLab and a Chromium"
+    for item in items:
+        path = Path(item.path)
+        item.add_marker(pytest.mark.xdist_group("browser" if path.parent.name == "browser" else path.stem))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     "The folder of shared test material; its absence is a visible skip"

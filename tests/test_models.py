@@ -100,7 +100,12 @@ def test_save_and_load(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), back.state_dict().values()))
 
 
-def test_table(): assert models().loc["ststnet"].to_dict() | {"input": "", "checked": ""} == dict(input="", parameters=5292, fidelity="structure exact (released code); input ours", checked="", weights="demo")
+def test_table():
+    table = models()
+    row = table.loc["ststnet"]
+    assert list(table) == ["paper", "pre-processing", "input", "block", "architecture", "parameters", "protocol", "fidelity", "checked", "licence of public weights", "weights"]
+    assert (row.parameters, row.fidelity, row.weights) == (5292, "structure exact (released code); input ours", "demo")
+    assert not table.isna().any().any() and (table.drop(columns="weights").astype(str) != "").all().all()
 
 
 @pytest.mark.parametrize("call, kind, message", [

@@ -96,7 +96,7 @@ def test_no_private_face_is_saved_published_or_exported(secrets, name, mode, tmp
 
 def test_the_picture_of_a_flow_is_motion_and_no_face(secrets, monkeypatch):
     clip, drawn = secrets["clip"], []
-    monkeypatch.setattr("mekit.motion.flow.encode_png", lambda image: drawn.append(image) or b"png")
+    monkeypatch.setattr("mekit.motion.fields.encode_png", lambda image: drawn.append(image) or b"png")
     motion = flow(clip)
     assert "data:image" in motion._repr_html_()
     size = np.hypot(*motion.uv[motion.peak])

@@ -8,21 +8,24 @@ __all__ = ['STSTNet']
 # %% ../../nbs/41_models.ststnet.ipynb #3a7c9052
 import torch
 from ..core import need
-from .base import MotionModel
+from .base import Facts, MotionModel
 from torch import nn
 
 # %% ../../nbs/41_models.ststnet.ipynb #6fb01dd2
 class STSTNet(MotionModel):
     "Shallow triple-stream CNN on (u, v, strain) (Liong et al. 2019), in the form of its released code"
     name, size, cam_layer, channels = "ststnet", 28, "join", 3
+    facts = Facts("F", "onset-apex flow and strain, 28 x 28", "convolution", "multi-stream", "MEGC2019: 3 classes, composite of 3 databases, LOSO",
+                  "structure exact (released code); input ours", "1,683 parameters at 3 outputs, 5,292 at 12; maps of 10 x 10", "none given: not bundled", "Liong et al. 2019")
 
     def __init__(self,
                  classes: tuple[str, ...],          # names of the outputs
                  *,
                  multilabel: bool = True,           # sigmoid for action units; False: softmax for emotion classes
+                 scaling: str = "signed",           # of (u, v, strain); the paper's pictures are "minmax"
                  streams: tuple[int, ...] = (3, 5, 8),   # kernels of each stream
                  dropout: float = .5):
-        super().__init__(classes, multilabel=multilabel)
+        super().__init__(classes, multilabel=multilabel, scaling=scaling)
         kernels = isinstance(streams, (list, tuple)) and len(streams) and all(isinstance(k, int) and not isinstance(k, bool) and k > 0 for k in streams)
         need(kernels, self.name, expected="streams as numbers of kernels, each 1 or more", received=repr(streams))
         need(isinstance(dropout, (int, float)) and 0 <= dropout < 1, self.name, expected="dropout from 0 to below 1", received=repr(dropout))
@@ -34,6 +37,6 @@ class STSTNet(MotionModel):
         self.head = nn.Linear(sum(streams) * 25, len(self.classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:     # n 3 28 28 -> n classes, logits
-        need(x.shape[1:] == (self.channels, self.size, self.size), self.name, expected="inputs (n 3 28 28)", received=f"{tuple(x.shape)}")
+        self.check(x)
         maps = self.join(torch.cat([stream(x) for stream in self.streams], 1))
         return self.head(self.pool(maps).flatten(1))

@@ -45,7 +45,7 @@ def pair(au: int, peak: float, nuisance: dict, identity: int, size: int, seed: i
     return synthesize({au: 100 * peak / iod}, identity=identity, size=size, duration_ms=200, fps=60., nuisance=nuisance, seed=seed)
 
 @verb
-def flow_benchmark(methods: Iterable[str] = ("dis", "farneback"),    # names in METHODS
+def flow_benchmark(methods: Iterable[str] = ("dis", "farneback", "tvl1"),    # names in METHODS
                    *,
                    aus: Iterable[int] = CD6ME_AUS,
                    peaks: Iterable[float] = PEAKS,                   # pixels

@@ -23,18 +23,24 @@ def bce(logits: torch.Tensor,       # n k
     loss = F.binary_cross_entropy_with_logits(logits, y.nan_to_num(), reduction="none")
     return (loss * known).sum() / known.sum().clamp(min=1e-12)
 
-def _checked(model, x, y) -> tuple[torch.Tensor, torch.Tensor]:
+def _inputs(x) -> tuple[torch.Tensor, ...]:
+    "What the network reads, as tensors of equal length"
+    x = tuple(torch.as_tensor(part, dtype=torch.float32) for part in (x if isinstance(x, tuple) else (x,)))
+    shapes = " and ".join(str(tuple(part.shape)) for part in x)
+    need(len(x[0]) > 1 and all(len(part) == len(x[0]) and bool(part.isfinite().all()) for part in x), "fit", expected="two or more finite inputs (n c h w)", received=shapes)
+    return x
+
+def _checked(model, x, y) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     "Inputs and labels that fit each other and the model"
-    x, y, k = torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(y), len(model.classes)
-    need(len(x) > 1 and bool(x.isfinite().all()), "fit", expected="two or more finite inputs (n c h w)", received=f"{tuple(x.shape)}")
+    x, y, k = _inputs(x), torch.as_tensor(y), len(model.classes)
     if model.multilabel:
         y = y.float()
-        good = y.shape == (len(x), k) and bool(((y == 0) | (y == 1) | y.isnan()).all())
-        need(good, "fit", expected=f"labels ({len(x)} {k}) of 0, 1 or NaN", received=f"{tuple(y.shape)}", do="For one class a sample build the model with multilabel=False.")
+        good = y.shape == (len(x[0]), k) and bool(((y == 0) | (y == 1) | y.isnan()).all())
+        need(good, "fit", expected=f"labels ({len(x[0])} {k}) of 0, 1 or NaN", received=f"{tuple(y.shape)}", do="For one class a sample build the model with multilabel=False.")
         need(not bool(y.isnan().all()), "fit", expected="at least one known label", received="NaN everywhere", do="There is nothing to learn from.")
     else:
-        good = y.shape == (len(x),) and not y.is_floating_point() and 0 <= int(y.min()) and int(y.max()) < k
-        need(good, "fit", expected=f"{len(x)} whole numbers from 0 to {k - 1}", received=f"{tuple(y.shape)} {y.dtype}")
+        good = y.shape == (len(x[0]),) and not y.is_floating_point() and 0 <= int(y.min()) and int(y.max()) < k
+        need(good, "fit", expected=f"{len(x[0])} whole numbers from 0 to {k - 1}", received=f"{tuple(y.shape)} {y.dtype}")
     return x, y
 
 # %% ../../nbs/52_train.loop.ipynb #53f86a63
@@ -48,7 +54,7 @@ class History:
 
 @verb
 def fit(model: MotionModel,         # changed in place
-        x,                          # n c h w
+        x,                          # n c h w; a tuple of such where the network reads several
         y,                          # (n classes) of 0, 1, NaN; or (n) class numbers
         *,
         epochs: int = 100,
@@ -66,12 +72,12 @@ def fit(model: MotionModel,         # changed in place
     weight = torch.ones(len(model.classes)) if weight is None else torch.as_tensor(weight, dtype=torch.float32)
     need(weight.shape == (len(model.classes),) and bool((weight >= 0).all()), "fit", expected=f"{len(model.classes)} weights of zero or more", received=f"{weight}")
     device = pick_device(device, quiet=True)
-    settings = dict(epochs=epochs, lr=lr, batch=batch, seed=seed, device=device, decay=decay, optimiser="Adam", n=len(x), weight=weight.tolist())
+    settings = dict(epochs=epochs, lr=lr, batch=batch, seed=seed, device=device, decay=decay, optimiser="Adam", n=len(x[0]), weight=weight.tolist())
     order, model = torch.Generator().manual_seed(seed), model.to(device)
     step, losses = torch.optim.Adam(model.parameters(), lr, weight_decay=decay), []
     with torch.random.fork_rng(devices=[] if device == "cpu" else None):
         torch.manual_seed(seed)
-        for _ in _bar(range(epochs), progress): losses.append(_epoch(model.train(), x, y, weight, step, torch.randperm(len(x), generator=order).split(batch)))
+        for _ in _bar(range(epochs), progress): losses.append(_epoch(model.train(), x, y, weight, step, torch.randperm(len(x[0]), generator=order).split(batch)))
     model.trained = _trained(y, weight, len(model.classes))
     model.eval()
     return History(losses, settings)
@@ -82,8 +88,8 @@ def _epoch(model, x, y, weight, step, batches) -> float:
     like, total, seen = next(model.parameters()), 0., 0
     for rows in batches:
         if len(rows) < 2: continue
-        logits, truth, share = model(x[rows].to(like)), y[rows].to(like.device), weight.to(like.device)
-        loss = bce(logits, truth, share) if model.multilabel else F.cross_entropy(logits, truth.long(), share)
+        output, truth, share = model(*(part[rows].to(like) for part in x)), y[rows].to(like.device), weight.to(like.device)
+        loss = sum(bce(logits, truth, share) if model.multilabel else F.cross_entropy(logits, truth.long(), share) for logits in model.taught(output))
         step.zero_grad(); loss.backward(); step.step()
         total, seen = total + loss.item() * len(rows), seen + len(rows)
     return total / max(seen, 1)
