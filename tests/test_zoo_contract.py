@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mekit.core import MekitError
-from mekit.data.clip import Clip
+from mekit.anatomy import CANONICAL
+from mekit.data.clip import Clip, Truth
 from mekit.models.base import Inputs, Network, count_parameters
 from mekit.models.drawing import unused
 from mekit.models.zoo import NETWORKS, ZOO, build, load, models, save
@@ -190,7 +191,8 @@ def clip():
     "A texture that slides down by a pixel and returns"
     y, x = np.mgrid[:96, :96]
     frames = [120 + 50 * np.sin(x / 3.1) * np.cos((y - d) / 2.9) + 30 * np.sin((x + 2 * (y - d)) / 7.3) for d in np.sin(np.linspace(0, np.pi, 9))]
-    return Clip(np.repeat(np.uint8(frames)[..., None], 3, -1), iod=38.).mark(onset=0, apex=4, offset=8)
+    face = np.stack([38 * CANONICAL + (48, 48 + d) for d in np.sin(np.linspace(0, np.pi, 9))])
+    return Clip(np.repeat(np.uint8(frames)[..., None], 3, -1), iod=38., truth=Truth(None, None, None, face)).mark(onset=0, apex=4, offset=8)
 
 
 @every

@@ -22,6 +22,9 @@ from .classical import Constant, FlowSVM, LBPTOPSVM
 from .elrcn import ELRCN
 from .ethnicmer import EthnicMER
 from .flow_resnet import FlowResNet
+from .gtsgn import GTSGN
+from .hyperbolic import HyperbolicSiamese
+from .hypergraph import HypergraphTransformer
 from .infusenet import InfuseNet
 from .infusenet_small import InfuseNetSmall
 from .off_apexnet import OffApexNet
@@ -40,7 +43,7 @@ class Entry:
     facts: Facts = Facts()
     how: dict | None = None         # for an nn.Module: what `Wrapped` must know of it
 
-NETWORKS = (STSTNet, SSSNet, OffApexNet, FlowResNet, RCNA, RCNS, RCNW, RCNP, RCNC, RCNF, InfuseNet, InfuseNetSmall, ELRCN, EthnicMER, FlowSVM, LBPTOPSVM, Constant)
+NETWORKS = (STSTNet, SSSNet, OffApexNet, FlowResNet, RCNA, RCNS, RCNW, RCNP, RCNC, RCNF, InfuseNet, InfuseNetSmall, ELRCN, EthnicMER, GTSGN, HypergraphTransformer, HyperbolicSiamese, FlowSVM, LBPTOPSVM, Constant)
 ZOO: dict[str, Entry] = {network.name: Entry(network, network.facts) for network in NETWORKS}
 
 # %% ../../nbs/49_models.zoo.ipynb #ae6c866b

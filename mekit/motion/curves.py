@@ -162,6 +162,7 @@ class Curves:
     def _repr_html_(self) -> str: return png_of(picture(self), _line(self))
     def picture(self, events=()) -> Figure: return picture(self, events)
 
+# %% ../../nbs/34b_motion.curves.ipynb #aa663e63
 def _blinks(c: Curves, *, closed: float = .75) -> list[tuple[int, int]]:
     "Where the eyes' contrast is below three quarters of its usual value within two seconds"
     reach, n = 8 * c.span, len(c)

@@ -163,6 +163,7 @@ class Fused:
 
     def picture(self, video: str | None = None) -> Figure: return _picture(self, sorted(set(self.rows["video"]))[0] if video is None else video)
 
+# %% ../../nbs/34e_motion.fusion.ipynb #f11262ce
 def _picture(f: Fused, video: str) -> Figure:
     "The coders' intervals of one video, and what became of them with the band of each boundary"
     choose(video, sorted(set(f.rows["video"])), where="Fused.picture", what="video")

@@ -6,12 +6,13 @@
 __all__ = ['KINDS', 'MICRO_MS', 'MACRO_MS', 'SCALES', 'UPPER', 'LEAK', 'COLUMNS', 'Spotted', 'spot', 'apex']
 
 # %% ../../nbs/34d_motion.spotting.ipynb #47e8ca3f
+import inspect
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from ..core import choose, need, verb, warn
+from ..core import check_names, choose, need, warn
 from ..data.clip import Clip
 from ..face.align import runs
 from .bumps import Bump, bumps, foot_of, interval, merged, Scale, smoothed
@@ -138,7 +139,13 @@ def _with_times(clip: Clip, fps) -> Clip:
     return clip.replace(times=(clip.numbers - clip.numbers[0]) * 1000 / float(fps), timebase="declared")
 
 # %% ../../nbs/34d_motion.spotting.ipynb #ba3620b7
-@verb
+def _check_options(clip, options: dict, where: str, own) -> None:
+    "Refuse options that neither the function nor `curves` knows"
+    known = [name for f in (own, curves) for name, p in inspect.signature(f).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    check_names(options, known, where=where)
+    need(not (options and isinstance(clip, Curves)), where, expected="options of curves with a Clip", received=f"{', '.join(options)} with Curves", do="Give them to curves(...).")
+
+# %% ../../nbs/34d_motion.spotting.ipynb #8b240d64
 def spot(clip,                              # a Clip, or its Curves
          *,
          kind=KINDS,                        # what to look for: "micro", "macro" or both
@@ -148,6 +155,7 @@ def spot(clip,                              # a Clip, or its Curves
          **options,                         # of `curves`
         ) -> Spotted:
     "Onset, apex and offset of the movements in a recording, from the curves of its action units"
+    _check_options(clip, options, "spot", spot)
     kinds = tuple(choose(k, KINDS, where="spot", what="kind") for k in ([kind] if isinstance(kind, str) else kind))
     for name, value in (("sensitivity", sensitivity), ("least", least)):
         need(isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value) and value > 0, "spot", expected=f"{name} above 0", received=repr(value))
@@ -162,7 +170,6 @@ def spot(clip,                              # a Clip, or its Curves
     return Spotted(rows.assign(video=c.title)[list(COLUMNS)], c, _notes(c, step))
 
 # %% ../../nbs/34d_motion.spotting.ipynb #a034c1f9
-@verb
 def apex(clip,                      # a Clip, or its Curves
          *,
          onset: int | None = None,  # position of the first frame; None: the clip's mark, else found
@@ -172,6 +179,7 @@ def apex(clip,                      # a Clip, or its Curves
         ) -> Spotted:               # one row: the largest movement between the marks
     "The frame in which a short clip's movement is largest, and where it begins and ends if that is not marked"
     need(isinstance(clip, (Clip, Curves)), "apex", expected="a Clip or its Curves", received=type(clip).__name__, do="Open the file or array with read_clip.")
+    _check_options(clip, options, "apex", apex)
     label = getattr(clip, "label", None)
     onset, offset = (getattr(label, name, None) if given is None else given for name, given in (("onset", onset), ("offset", offset)))
     n = len(clip)
@@ -179,25 +187,3 @@ def apex(clip,                      # a Clip, or its Curves
     need(0 <= a < b < n and b - a >= 2, "apex", expected=f"an onset two frames or more before the offset, within 0 to {n - 1}", received=f"{a} and {b}")
     c = _timed(clip if isinstance(clip, Curves) else curves(_with_times(clip, fps), **{"reference_ms": 1e9, **options}), fps if isinstance(clip, Curves) or clip.times is not None else None)
     return _largest(c, a, b, onset is None, offset is None)
-
-def _largest(c: Curves, a: int, b: int, free_onset: bool, free_offset: bool) -> Spotted:
-    "The largest movement between two frames, all curves together"
-    need(np.isfinite(c.values[a:b + 1]).all(), "apex", expected="a face in every frame between the marks", received=f"none recognised in frames {runs(c.lost)}")
-    step = float(np.median(np.diff(c.times)))
-    level, t = smoothed(c.values, SCALES["micro"].smooth / step), np.arange(a, b + 1)
-    rise = level[a:b + 1] - level[a] - (level[b] - level[a]) * ((t - a) / (b - a))[:, None]       # above the way from mark to mark
-    size = np.sqrt((np.maximum(rise, 0)**2).sum(1))
-    top = int(np.clip(size.argmax(), 1, b - a - 1))
-    lead = int(rise[top].argmax())
-    noise = float(np.maximum(noise_of(level, c.span), .02)[lead])
-    share = float(np.clip(2 * noise / max(size[top], 1e-9), .08, .3))
-    first = a + foot_of(size, top, 0, share)[0] if free_onset else a
-    last = a + foot_of(size, top, b - a, share)[0] if free_offset else b
-    notes = _notes(c, step)
-    if rise[top, lead] < .2: return Spotted(pd.DataFrame(columns=COLUMNS), c, (f"Nothing between the marks moves by 0.2 %IOD or more: the largest is {rise[top, lead]:.2f}.", *notes))
-    marks = [int(np.clip(round(v), 0, len(c) - 1)) for v in (first, a + top, last)]
-    length = float(c.times[marks[2]] - c.times[marks[0]])
-    strong = [u for u in np.argsort(-rise[top]) if rise[top, u] > .5 * rise[top, lead]]
-    row = dict(zip(("onset", "apex", "offset"), c.numbers[marks])) | {"video": c.title, "kind": "micro" if length < MICRO_MS else "macro", "score": rise[top, lead] / noise, "height": rise[top, lead],
-           "ms": length, "units": ", ".join(f"{c.units[u]} {rise[top, u]:.1f}" for u in strong), "reason": ""}
-    return Spotted(pd.DataFrame([row])[list(COLUMNS)], c, notes)
