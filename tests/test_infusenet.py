@@ -161,9 +161,9 @@ def test_unusable_inputs(net, inputs):
 
 
 def test_imagenet_weights_fill_both_trunks(tmp_path):
-    from mekit.models.resnet import ResNet
+    from mekit.models.resnet import ResNet, start_from
     theirs = ResNet(7, depth=10, width=24)
     torch.save(theirs.state_dict(), tmp_path / "r.pth")
     net = InfuseNetSmall(UNITS)
-    fit = net.start_trunks(tmp_path / "r.pth")
-    assert fit.complete and all(torch.equal(t.layer4[0].conv2.weight, theirs.layer4[0].conv2.weight) for t in (net.flow, net.magnified))
+    assert all(start_from(trunk, tmp_path / "r.pth").complete for trunk in (net.flow, net.magnified))
+    assert all(torch.equal(t.layer4[0].conv2.weight, theirs.layer4[0].conv2.weight) for t in (net.flow, net.magnified))

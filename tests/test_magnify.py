@@ -12,7 +12,6 @@ from mekit.anatomy import au_mask
 from mekit.core import Lazy, MekitError, MekitWarning
 from mekit.data.clip import Clip, read_clip
 from mekit.data.synthetic import synthesize
-from mekit.labels import Label
 from mekit.motion import magnify as verb
 from mekit.motion.artefact import Artefact, artefact, compare, gain
 from mekit.motion.eulerian import amplified, colour_line, gains, grey_of, linear
@@ -164,7 +163,7 @@ def test_colours_follow_brightness(brows):
     grey = np.random.default_rng(0).uniform(40, 200, (32, 32)).astype(np.float32)
     hue = np.float32([0.8, 1.1, 0.9]) / np.float32([0.8, 1.1, 0.9]).dot(np.float32([0.299, 0.587, 0.114]))
     assert np.abs(colour_line(grey[..., None] * hue, grey) - hue).max() < 0.05
-    assert np.allclose(grey_of(colour_line(np.asarray(brows.frames[0], np.float32), grey_of(brows.frames[0]))), 1, atol=1e-3)
+    assert np.allclose(grey_of(colour_line(np.asarray(brows.frames[0], np.float32), grey_of(brows.frames[0]))), 1, atol=5e-3)
 
 
 # ---- the pyramid

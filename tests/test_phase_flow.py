@@ -9,7 +9,7 @@ from mekit.core import MekitError, MekitWarning
 from mekit.motion.fields import as_bytes, random_texture, shifted
 from mekit.motion.flow import flow
 from mekit.motion.patches import dis
-from mekit.motion.phase_flow import gaussian, noise_level, phase, smooth, stripes
+from mekit.motion.phase_flow import GRAIN, gaussian, halved, noise_level, phase, smooth, stripes
 
 PICTURE = random_texture(128, finest=.2)
 INNER = np.s_[:, 24:-24, 24:-24]
@@ -100,6 +100,8 @@ def test_filters():
     flat = torch.full((1, 1, 20, 30), 7.)
     assert torch.allclose(smooth(flat, 3.), flat, atol=1e-4)
     response, waves = stripes(torch.full((1, 32, 32), 99.), 4., 6)
+    white = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 256, 256)).astype(np.float32))
+    assert float(halved(white).std()) == pytest.approx(GRAIN, abs=.01)
     assert response.shape == (1, 6, 32, 32) and waves.shape == (6, 2) and float(response.abs().max()) < 1e-3
 
 

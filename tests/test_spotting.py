@@ -114,7 +114,7 @@ def test_what_is_no_expression_is_set_aside_with_a_reason():
     assert spot(made([lids], eyes=eyes)).flagged["reason"].tolist() == ["blink"] and len(spot(made([lids]))) == 1
     assert len(spot(made([("AU12L", 1., 200, 212, 235)], eyes=eyes))) == 1          # a mouth that moves during a blink is no blink
     head = np.zeros((600, 4))
-    head[:, 1] = 20 * hill(600, 190, 212, 250)
+    head[:, 1] = 40 * hill(600, 190, 212, 250)
     assert spot(made([BROW], head=head)).flagged["reason"].tolist() == ["head"] and len(spot(made([("AU4L", 4., 200, 212, 235)], head=head))) == 1
     like = np.ones(600)
     like[210] = .7

@@ -37,8 +37,8 @@ HELD_OUT = {face: range(20_000 + 100 * face, 20_000 + 100 * face + 20) for face 
 SEED, THRESHOLD = 2026, .5
 RECIPES = {     # copies: varied ones of each pair
     "ststnet": dict(epochs=40, lr=5e-3, batch=128, copies=2),
-    "sssnet": dict(epochs=12, lr=1e-3, batch=64, copies=1),
-    "infusenet_small": dict(epochs=24, lr=1e-3, batch=64, copies=1),
+    "sssnet": dict(epochs=8, lr=1e-3, batch=64, copies=1),
+    "infusenet_small": dict(epochs=8, lr=1e-3, batch=64, copies=1),
 }
 SIZE, LARGE = 256, 64      # pixels of the clips (flow errors depend on it, so as users' crops), and of the larger networks' pictures
 PRESENT, ABSENT = .3, .1        # %IOD: from here on a unit counts as shown; below this as not; between, as unknown

@@ -14,9 +14,8 @@ import torch
 from ..core import choose, need, verb
 from ..data.clip import Clip, resize
 from .base import Facts, Inputs, MotionModel
-from .resnet import ResNet, start_from
+from .resnet import ResNet
 from ..motion.fields import frame_pairs
-from ..weights import Fit
 from torch import nn
 
 # %% ../../nbs/47b_models.hyperbolic.ipynb #308b128a
@@ -81,6 +80,7 @@ class Trunk:
 
 TRUNKS = {"small": Trunk(10, 16, 64), "resnet18": Trunk(18, 64, 224)}
 
+# %% ../../nbs/47b_models.hyperbolic.ipynb #781f5c1e
 class HyperbolicSiamese(MotionModel):
     "Onset and apex through one trunk, and a hyperbolic head: inspired by a siamese network for trees (UAVTC, CVPR 2025)"
     name, cam_layer = "hyperbolic", "trunk.layer4"
@@ -139,10 +139,6 @@ class HyperbolicSiamese(MotionModel):
         frames = np.stack([resize(np.asarray(source.frames[int(k)]), (self.size, self.size)) for k in wanted])
         first, second = (torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1)[place.reshape(-1, 2).T]
         return Inputs((first, second), index, source.shape, source.iod, source)
-
-    def start_trunk(self, path) -> Fit:
-        "ImageNet weights, from a file in torchvision's names"
-        return start_from(self.trunk, path)
 
 # %% ../../nbs/47b_models.hyperbolic.ipynb #fe0b3a2b
 def hyperbolic_norm(v: torch.Tensor, c: float = .7) -> torch.Tensor:     # n d, tangent -> n

@@ -13,9 +13,8 @@ import torch
 from ..core import choose, need, verb
 from ..data.clip import Clip, resize
 from .base import Facts, Inputs, MotionModel
-from .resnet import ResNet, start_from
+from .resnet import ResNet
 from ..motion.latent import Magnifier
-from ..weights import Fit
 from torch import nn
 
 # %% ../../nbs/44_models.infusenet.ipynb #1c419384
@@ -141,10 +140,6 @@ class InfuseNet(FramesAndFlow):
 
     def taught(self, output) -> tuple:
         return output[:2]       # both branches; the authors' training is not published
-
-    def start_trunks(self, path) -> Fit:
-        "ImageNet weights, from a file in torchvision's names, for both trunks"
-        return [start_from(trunk, path) for trunk in (self.flow, self.magnified)][0]
 
 # %% ../../nbs/44_models.infusenet.ipynb #cb4e6a98
 def _infused(net, point, seen, z, maps: Infusion) -> torch.Tensor:      # features of the flow and of the magnified branch, n c h w

@@ -69,6 +69,7 @@ def _still(uv: np.ndarray, below: float, around: int) -> np.ndarray:
 
 _GREY = np.float32([.299, .587, .114])
 
+# %% ../../nbs/32n_motion.artefact.ipynb #58475bce
 @verb
 def artefact(clip: Clip,
              magnified: Clip,

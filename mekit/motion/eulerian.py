@@ -11,7 +11,6 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from ..core import need
 from ..data.clip import Clip
 from .fields import check_numbers
 from .timeband import Filtered, TimeBand
@@ -57,8 +56,9 @@ def colour_line(frame: np.ndarray,      # h w 3, float32
                ) -> np.ndarray:         # h w 3
     "By how much red, green and blue grow where brightness grows by one"
     mean = lambda x: cv2.GaussianBlur(x, (0, 0), width)
-    shade, colours = grey - mean(grey), frame - mean(frame)
-    return (mean(colours * shade[..., None]) + floor) / (mean(shade * shade) + floor)[..., None]
+    m, colours = mean(grey), mean(frame)
+    together = mean(frame * grey[..., None]) - m[..., None] * colours
+    return (together + floor) / (mean(grey * grey) - m * m + floor)[..., None]
 
 # %% ../../nbs/32_motion.eulerian.ipynb #7940aadb
 def linear(clip: Clip,

@@ -91,6 +91,7 @@ def _event(rows: pd.DataFrame, looked: tuple) -> dict:
     return {"video": rows["video"].iloc[0], **marks, "kind": min(kinds.mode()) if len(kinds) else None, "score": len(names) / max(len(looked), 1), "seen": len(names),
             "looked": len(looked), "coders": ", ".join(names), **band, "units": "+".join(u.strip() for u in units)}
 
+# %% ../../nbs/34e_motion.fusion.ipynb #8d782b8a
 COLUMNS = ("video", "onset", "apex", "offset", "kind", "score", "seen", "looked", "coders", "onset_first", "onset_last", "offset_first", "offset_last", "units")
 
 def _events(table: pd.DataFrame, overlap: float, looked: dict, by: str) -> pd.DataFrame:

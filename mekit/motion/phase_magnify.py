@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -43,6 +42,7 @@ def _unpack(row: np.ndarray, pyramid: Steerable, whole: bool) -> list[Tensor]:
         at += math.prod(shape)
     return levels
 
+# %% ../../nbs/32a_motion.phase_magnify.ipynb #d050b2b9
 class Phases:
     "Coefficients of every frame, and the turn of their phases since a frame or within a band"
     def __init__(self, clip: Clip, start: int, band: TimeBand | None, orientations: int, smooth: float):

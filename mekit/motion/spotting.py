@@ -15,7 +15,7 @@ import pandas as pd
 from ..core import check_names, choose, need, warn
 from ..data.clip import Clip
 from ..face.align import runs
-from .bumps import Bump, bumps, foot_of, interval, merged, Scale, smoothed
+from .bumps import Bump, bumps, foot_of, interval, merged, Scale, smoothed, unresolved
 from .curves import Curves, curves, noise_of, picture, png_of
 from ..viz.style import COLOURS
 
@@ -165,7 +165,8 @@ def spot(clip,                              # a Clip, or its Curves
     step = float(np.median(np.diff(c.times)))
     values, gap, near = _even(c, step)
     parts = _parts(c, gap, step)
-    groups = merged([b for name in KINDS for b in bumps(values, parts, SCALES[name], step, sensitivity, least)])
+    fine, coarse = (bumps(values, parts, SCALES[name], step, sensitivity, least) for name in KINDS)
+    groups = merged([*fine, *unresolved(fine, coarse)])
     rows = pd.DataFrame(_rows(c, groups, near, step, kinds), columns=COLUMNS[1:])
     return Spotted(rows.assign(video=c.title)[list(COLUMNS)], c, _notes(c, step))
 
@@ -187,3 +188,26 @@ def apex(clip,                      # a Clip, or its Curves
     need(0 <= a < b < n and b - a >= 2, "apex", expected=f"an onset two frames or more before the offset, within 0 to {n - 1}", received=f"{a} and {b}")
     c = _timed(clip if isinstance(clip, Curves) else curves(_with_times(clip, fps), **{"reference_ms": 1e9, **options}), fps if isinstance(clip, Curves) or clip.times is not None else None)
     return _largest(c, a, b, onset is None, offset is None)
+
+# %% ../../nbs/34d_motion.spotting.ipynb #d57119a3
+def _largest(c: Curves, a: int, b: int, free_onset: bool, free_offset: bool) -> Spotted:
+    "The largest movement between two frames, all curves together"
+    need(np.isfinite(c.values[a:b + 1]).all(), "apex", expected="a face in every frame between the marks", received=f"none recognised in frames {runs(c.lost)}")
+    step = float(np.median(np.diff(c.times)))
+    level, t = smoothed(c.values, SCALES["micro"].smooth / step), np.arange(a, b + 1)
+    rise = level[a:b + 1] - level[a] - (level[b] - level[a]) * ((t - a) / (b - a))[:, None]       # above the way from mark to mark
+    size = np.sqrt((np.maximum(rise, 0)**2).sum(1))
+    top = int(np.clip(size.argmax(), 1, b - a - 1))
+    lead = int(rise[top].argmax())
+    noise = float(np.maximum(noise_of(level, c.span), .02)[lead])
+    share = float(np.clip(2 * noise / max(size[top], 1e-9), .08, .3))
+    first = a + foot_of(size, top, 0, share)[0] if free_onset else a
+    last = a + foot_of(size, top, b - a, share)[0] if free_offset else b
+    notes = _notes(c, step)
+    if rise[top, lead] < .2: return Spotted(pd.DataFrame(columns=COLUMNS), c, (f"Nothing between the marks moves by 0.2 %IOD or more: the largest is {rise[top, lead]:.2f}.", *notes))
+    marks = [int(np.clip(round(v), 0, len(c) - 1)) for v in (first, a + top, last)]
+    length = float(c.times[marks[2]] - c.times[marks[0]])
+    strong = [u for u in np.argsort(-rise[top]) if rise[top, u] > .5 * rise[top, lead]]
+    row = dict(zip(("onset", "apex", "offset"), c.numbers[marks])) | {"video": c.title, "kind": "micro" if length < MICRO_MS else "macro", "score": rise[top, lead] / noise, "height": rise[top, lead],
+           "ms": length, "units": ", ".join(f"{c.units[u]} {rise[top, u]:.1f}" for u in strong), "reason": ""}
+    return Spotted(pd.DataFrame([row])[list(COLUMNS)], c, notes)

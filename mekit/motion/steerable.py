@@ -45,6 +45,14 @@ def _directions(angle: np.ndarray, n: int) -> np.ndarray:      # n h w
     return fan / np.sqrt(np.where(whole > 0, whole, 1))
 
 # %% ../../nbs/31q_motion.steerable.ipynb #6fae3d36
+def _band(size: tuple[int, int], octave: np.ndarray, fans: np.ndarray, k: int) -> Band:
+    "The windows of one ring of frequencies, at the smallest size that holds them"
+    rows, columns = (_kept(n, .5 / 2**k) for n in size)
+    ring = np.cos(np.pi / 2 * np.clip(octave[rows][:, columns] - k - 1, -1, 1))
+    windows = torch.as_tensor(fans[:, rows][:, :, columns] * ring, dtype=torch.float32)
+    return Band(torch.as_tensor(rows)[:, None], torch.as_tensor(columns), windows, 2.**(k + 2), size[0] / len(rows))
+
+# %% ../../nbs/31q_motion.steerable.ipynb #f32a65a5
 class Steerable:
     "Complex steerable pyramid of pictures of one size"
     def __init__(self,
@@ -58,13 +66,7 @@ class Steerable:
         y, x = np.meshgrid(*map(np.fft.fftfreq, self.size), indexing="ij")
         self.octave = np.log2(.5 / np.maximum(np.hypot(x, y), 1e-9))     # 0 at the highest frequency, 1 at half of it ...
         fans, n = _directions(np.arctan2(y, x), orientations), max(1, math.floor(math.log2(min(shape) * coarsest / 2)))
-        self.bands = [self._band(fans, k) for k in range(n)]
-
-    def _band(self, fans: np.ndarray, k: int) -> Band:
-        rows, columns = (_kept(n, .5 / 2**k) for n in self.size)
-        ring = np.cos(np.pi / 2 * np.clip(self.octave[rows][:, columns] - k - 1, -1, 1))
-        windows = torch.as_tensor(fans[:, rows][:, :, columns] * ring, dtype=torch.float32)
-        return Band(torch.as_tensor(rows)[:, None], torch.as_tensor(columns), windows, 2.**(k + 2), self.size[0] / len(rows))
+        self.bands = [_band(self.size, self.octave, fans, k) for k in range(n)]
 
     def __len__(self) -> int: return len(self.bands)
     def __repr__(self) -> str: return f"Steerable({self.shape[0]} x {self.shape[1]}, {len(self.bands[0].windows)} directions, wavelengths {', '.join(f'{b.wavelength:g}' for b in self.bands)} px)"
@@ -88,11 +90,11 @@ class Steerable:
 
     def rest(self, spectrum: Tensor) -> np.ndarray:     # h w
         "The finest and the coarsest part, which no band holds"
-        n = len(self.bands)
-        above, below = (np.cos(np.pi / 2 * np.clip(o, 0, 1)) for o in (self.octave, n + 1 - self.octave))
+        above, below = (np.cos(np.pi / 2 * np.clip(o, 0, 1)) for o in (self.octave, len(self.bands) + 1 - self.octave))
         left = torch.fft.ifft2(spectrum * torch.as_tensor(above**2 + below**2, dtype=torch.float32)).real
         return left[self.top:self.top + self.shape[0], self.left:self.left + self.shape[1]].numpy()
 
+# %% ../../nbs/31q_motion.steerable.ipynb #9391a1e3
 @lru_cache(4)
 def steerable(shape: tuple[int, int], orientations: int = 4, coarsest: float = .25) -> Steerable:
     "A pyramid, made once for a size"

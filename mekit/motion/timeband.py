@@ -100,6 +100,7 @@ class TimeBand:
             row[start:start + len(weights)] = weights
         return out
 
+# %% ../../nbs/31p_motion.timeband.ipynb #17b5a8ac
 def time_band(clip: Clip,
               band,                     # (low, high) in Hz, or None
               *,

@@ -1,7 +1,6 @@
 "The scrubber and the annotator for those who do not see, or do not use a mouse: axe-core's rules, and a session by keyboard alone"
 from importlib.resources import files
 
-import numpy as np
 import pytest
 from scrubber_actions import ready
 
