@@ -229,14 +229,15 @@ def test_fit_names_needs_no_numbers():
 # our own weights
 
 def test_facts_of_our_weights():
-    net = load_magnifier()
-    meta = net.meta
+    "Where they come from; gains only where they were measured, on faces that were not trained on"
+    meta = load_magnifier().meta
     assert meta["parameters"] == 365_968 and meta["model"] == "magnifier" and "synthetic" in meta["protocol"] and "real faces" in meta["limits"]
-    assert not set(meta["training"]["identities"]) & set(meta["gains"]["identities"])
-    rows = {(r["peak_px"], r["factor"]): r for r in meta["gains"]["rows"]}
-    assert {f for _, f in rows} == {2, 5, 8, 10, 20} and {p for p, _ in rows} == {.25, .5, 1.}
-    assert all(r["pairs"] >= 8 and np.isfinite(r["latent"]) for r in rows.values())
-    assert (weights.STORE / "magnifier.safetensors").stat().st_size < 1.6e6
+    assert min(meta["training"]["identities"]) >= 8 and (weights.STORE / "magnifier.safetensors").stat().st_size < 1.6e6
+    assert ("gains" in meta) != ("not measured" in meta["protocol"])
+    if "gains" in meta:
+        assert not set(meta["training"]["identities"]) & set(meta["gains"]["identities"])
+        rows = {(r["peak_px"], r["factor"]): r for r in meta["gains"]["rows"]}
+        assert {f for _, f in rows} == {2, 5, 8, 10, 20} and {p for p, _ in rows} == {.25, .5, 1.} and all(r["pairs"] >= 8 for r in rows.values())
 
 
 def bump(size: int = 48, length: float = .6) -> tuple[Clip, list, np.ndarray]:

@@ -24,7 +24,7 @@ from mekit.motion.latent import Magnifier, conv
 from mekit.weights import save
 
 SEED, BATCH, LR = 2026, 4, 1e-3
-PHASES = ((40, 1600, 0), (48, 400, 400))      # side of the patches, steps, and the last steps of those at a falling rate
+CROP, STEPS, AVERAGED = 40, 1600, 6      # side of the patches, pixels; steps at one rate; the weights are the mean of that many states, 100 steps apart
 TRAIN, HELD_OUT = tuple(range(8, 24)), tuple(range(8))      # identities
 LEVELS = (0, .25, .35, .5, .75, 1, 1.5, 2.2, 3.2, 4.5, 6.5)      # %IOD of a unit: any two of them are a pair and its factor
 COMBINATIONS, SIZE = 5, 256      # of units, for each identity; pixels
@@ -215,29 +215,30 @@ def begun(filters: Linear) -> Magnifier:
     return model
 
 
-def train(model: Magnifier, data: tuple, *, steps: int, decay: int, batch: int, lr: float, size: int, seed: int = 0, folder: Path | None = None, log=print) -> Magnifier:
-    "Steps at one rate, the last `decay` of them at a falling one; goes on from the last state in `folder` of such a run"
-    make, start, first, sums = torch.optim.Adam(model.parameters(), lr=lr, betas=(.9, .99)), time.perf_counter(), 0, []
-    name = f"state_{SEED}_{size}_{steps}_{decay}"
-    kept = [int(p.stem.split("_")[-1]) for p in folder.glob(f"{name}_*.pt")] if folder else []
-    if kept:
-        first = max(kept)
-        state = torch.load(folder / f"{name}_{first}.pt", weights_only=True)
-        model.load_state_dict(state["model"]), make.load_state_dict(state["make"])
+def train(model: Magnifier, data: tuple, folder: Path, log=print) -> Magnifier:
+    "Steps at one rate, and the mean of the last states (which does what a falling rate would do); goes on from the last state in `folder`"
+    make, start, sums = torch.optim.Adam(model.parameters(), lr=LR, betas=(.9, .99)), time.perf_counter(), []
+    def state(step): return folder / f"state_{SEED}_{CROP}_{step}.pt"
+    first = max((k for k in range(100, STEPS + 1, 100) if state(k).is_file()), default=0)
+    if first:
+        kept = torch.load(state(first), weights_only=True)
+        model.load_state_dict(kept["model"]), make.load_state_dict(kept["make"])
         log(f"goes on from step {first}", flush=True)
-    for step in range(first, steps):
-        for group in make.param_groups: group["lr"] = lr * min(1, (step + 1) / 100, .02 + .98 * (steps - step) / max(decay, 1))
-        made = [sample(seed + step * batch + k, *data, size) for k in range(batch)]
+    for step in range(first, STEPS):
+        for group in make.param_groups: group["lr"] = LR * min(1, (step + 1) / 100)
+        made = [sample(step * BATCH + k, *data, CROP) for k in range(BATCH)]
         loss, plain, zero = loss_of(model, torch.from_numpy(np.stack([m[0] for m in made])), torch.tensor([m[1] for m in made], dtype=torch.float32))
         make.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.)
         make.step()
         sums.append([float(loss.detach()), *plain, zero])
-        if step % 50 == 49:
-            a = np.mean(sums[-50:], 0)
+        if step % 100 == 99:
+            a = np.mean(sums[-100:], 0)
             log(f"step {step + 1}: loss {a[0]:.4f}; apex {a[1]:.4f}, magnified {a[2]:.4f}, change {a[3]:.4f} (of nothing {a[4]:.4f}); {time.perf_counter() - start:.0f} s", flush=True)
-        if folder and step % 50 == 49: torch.save(dict(model=model.state_dict(), make=make.state_dict()), folder / f"{name}_{step + 1}.pt")
+            torch.save(dict(model=model.state_dict(), make=make.state_dict()), state(step + 1))
+    states = [torch.load(state(STEPS - 100 * k), weights_only=True)["model"] for k in reversed(range(AVERAGED))]
+    model.load_state_dict({k: torch.stack([s[k] for s in states]).mean(0) for k in states[0]})
     return model.eval()
 
 
@@ -293,17 +294,14 @@ def main() -> None:
     options = options.parse_args()
     cv2.setNumThreads(1); torch.set_num_threads(1); torch.use_deterministic_algorithms(True)
     data = draw_faces(options.cache)
-    model, pairs = begun(linear(data[0])), 0
-    for size, steps, decay in PHASES:
-        model = train(model, data, steps=steps, decay=decay, batch=BATCH, lr=LR, size=size, seed=pairs, folder=options.cache)
-        pairs += steps * BATCH
+    model = train(begun(linear(data[0])), data, options.cache)
     save_magnifier(options.out, model, measure(model))
 
 
 def save_magnifier(path: Path, model: Magnifier, gains: list) -> None:
     "Numbers and the facts about them"
     meta = dict(model="magnifier", parameters=sum(p.numel() for p in model.parameters()), seed=SEED, input="onset and apex, RGB from -1 to 1; codes of 32 channels at half the size",
-                training=dict(phases=[dict(zip(("crop_px", "steps", "decay"), p)) for p in PHASES], batch=BATCH, lr=LR, optimiser="Adam", identities=list(TRAIN), begins="as linear magnification (Wu et al. 2012)",
+                training=dict(crop_px=CROP, steps=STEPS, averaged=f"mean of {AVERAGED} states, 100 steps apart", batch=BATCH, lr=LR, optimiser="Adam", identities=list(TRAIN), begins="as linear magnification (Wu et al. 2012)",
                               loss="L1 of apex, magnified apex and their difference, in grey levels and in differences of neighbours"),
                 protocol=f"trained on synthetic pairs only: drawn faces of {len(TRAIN)} identities and textures displaced by known smooth fields (70 %), and the same identities with action units rendered at two strengths "
                          f"(30 %); motion .05 to 2 px, factors 1 to 20, at most {FARTHEST:g} px after magnification, noise up to 2.5 grey levels on the inputs only. Gains: DIS flow between the onset and the shown picture, "
