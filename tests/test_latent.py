@@ -137,6 +137,13 @@ def test_foreign_names_in_any_order_of_parts(tmp_path, order, prefix):
     assert same(net, got) and got.fit.how == "by order and shape" and len(got.fit.taken) == 37 and not got.fit.unused
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(PARTS))[1:])
+def test_numbered_tensors_without_any_structure(tmp_path, order):
+    net = fresh(5)
+    got = quietly(saved(tmp_path, {f"t{k}": v for k, v in enumerate(renamed(net, order).values())}))
+    assert same(net, got)
+
+
 def test_our_names_in_any_order(tmp_path):
     net, rng = fresh(5), np.random.default_rng(0)
     items = list(net.state_dict().items())
@@ -310,9 +317,10 @@ def test_another_factor_costs_no_pass_of_encoder_or_manipulator(monkeypatch):
 def test_trained_further_means_other_pictures():
     clip, net = pixels(4), fresh()
     before = latent_frames(clip, 5, magnifier=net)
-    first = before(2)
+    first, wanted = before(2), latent_frames(pixels(4), 5, magnifier=fresh())(3)
     with torch.no_grad(): net.manipulator.after[0].weight.mul_(3)
     assert not np.array_equal(latent_frames(clip, 5, magnifier=net)(2), first) and np.array_equal(before(2), first)
+    assert np.array_equal(before(3), wanted)      # not looked at before the training: still the numbers that were asked for
 
 
 def test_same_input_same_result_in_any_order():
