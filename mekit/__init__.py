@@ -23,7 +23,7 @@ _VERBS = {
     "motion.magnify": ["magnify"],
     "motion.spotting": ["spot"],
     "motion.samples": ["samples"],
-    "models.zoo": ["build", "load", "models"],
+    "models.zoo": ["build", "load"],
     "eval.report": ["report"],
     "explain.core": ["attribute"],
     "figures.motion": ["figure"],
@@ -33,7 +33,8 @@ _VERBS = {
     "widgets.workbench_panel": ["workbench"],
 }
 _SHORT = {"read": "read_clip", "crop": "crop_face"}
-_MODULES = {"databases": "data.databases", "protocols": "data.protocols"}     # many functions of one kind: me.databases.casme2(root)
+_MODULES = {"databases": "data.databases", "protocols": "data.protocols",     # many functions of one kind: me.databases.casme2(root)
+            "models": "models"}       # a package that can be called: me.models() and me.models.zoo.build(...)
 _attribute, _names, _ = _lazy.attach(__name__, submod_attrs=_VERBS)
 __all__ = sorted({*_SHORT, *_MODULES, *(v for vs in _VERBS.values() for v in vs)} - {*_SHORT.values()} | {"__version__"})
 
