@@ -14,6 +14,7 @@ from mekit.data.clip import read_clip
 from mekit.data.synthetic import synthesize
 from mekit.figures.export import export
 from mekit.models.ststnet import STSTNet
+from mekit.models.zoo import build
 from mekit.widgets.bars import bars
 from mekit.widgets.workbench_panel import AROUND, Workbench, cam_layers, workbench
 
@@ -274,3 +275,38 @@ def test_bars_refuse_what_is_not_a_probability():
     assert shown.values == [.1, .2] and shown.before == []
     with pytest.raises(MekitError, match="different names"):
         bars(["AU1", "AU1"])
+
+
+@pytest.mark.parametrize("name", ["sssnet", "off_apexnet", "infusenet_small", "hyperbolic", "flow_resnet"])
+def test_networks_of_several_inputs_open_and_react(name, clip):
+    torch.manual_seed(0)
+    model = build(name, classes=CLASSES, **dict(flow_resnet=dict(depth=10, size=64), infusenet_small=dict(head="mean")).get(name, {})).eval()     # five gates let little of an untrained branch through
+    bench = workbench(model, clip)
+    assert bench.layer == model.cam_layer and bench.target == "AU12" and model.name in bench.controls.title
+    assert list(bench.probabilities.values()) == pytest.approx(list(model.predict(clip)[clip.label.apex]), abs=1e-5)
+    first, before = shown(bench).copy(), list(bench.bars.values)
+    bench.apex, bench.target, bench.layer = clip.label.apex - 4, "AU4", bench.controls.layers[len(bench.controls.layers) // 2]
+    assert "target AU4" in bench.controls.stale and "apex" in bench.controls.stale
+    bench.run()
+    assert not np.allclose(first, shown(bench), atol=1e-3 * np.abs(first).max()) and bench.bars.values != before and bench.controls.runs == 2 and not bench.controls.error
+    names = dict(clip=clip, model=model)
+    exec(bench.code, names)
+    k = list(bench.attribution.pairs[:, 1]).index(bench.apex)
+    assert np.allclose(names["cam"].maps[0], bench.attribution.maps[k], atol=1e-4 * np.abs(bench.attribution.maps[k]).max() + 1e-9)
+    assert "data-state" in bench.page()
+
+
+def test_both_branches_can_be_asked(clip):
+    torch.manual_seed(0)
+    bench = workbench(build("infusenet_small", classes=CLASSES).eval(), clip)
+    assert {f"{branch}.layer{k}" for branch in ("flow", "magnified") for k in (1, 2, 3, 4)} <= set(bench.controls.layers)
+    for layer in ("flow.layer2", "magnified.layer2", "magnifier.encoder.0"):
+        bench.layer = layer
+        bench.run()
+        assert bench.attribution.layer == layer and min(bench.attribution.grid) >= 8
+
+
+@pytest.mark.parametrize("name, why", [("elrcn", "elrcn, for which a whole clip is one sample. me.attribute"), ("gtsgn", "gtsgn, which reads landmarks"), ("constant", "constant, which has no layers")])
+def test_what_cannot_be_shown_says_so(name, why, clip):
+    with pytest.raises(MekitError, match=why):
+        workbench(build(name, classes=CLASSES), clip)

@@ -7,7 +7,7 @@ __all__ = ['CAM', 'GradCAM', 'HiResCAM']
 
 # %% ../../nbs/61_explain.cam.ipynb #bc73aa13
 import torch
-from .core import register, tap
+from .core import answer, register, tap
 from torch import nn
 
 # %% ../../nbs/61_explain.cam.ipynb #672e45d7
@@ -19,10 +19,10 @@ class CAM:
              ) -> torch.Tensor:         # broadcasts to n c h w
         raise NotImplementedError
 
-    def __call__(self, model: nn.Module, x: torch.Tensor, k: int, layer: nn.Module, name: str = "layer") -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, model: nn.Module, x, k: int, layer: nn.Module, name: str = "layer") -> tuple[torch.Tensor, torch.Tensor]:
         "Maps (n h w) and scores (n) of output `k`"
         with tap(model, layer, name) as found:
-            score = model(x.clone())[:, k]
+            score = answer(model, x)[:, k]
             slopes = found.slopes(score)
         maps = found.out.detach()
         return (self.weigh(maps, slopes) * maps).sum(1), score.detach()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'Attribution', 'AttributionError', 'Tap', 'tap', 'target_index', 'find_layer', 'register', 'methods',
-           'enlarge', 'attribute']
+           'enlarge', 'answer', 'attribute']
 
 # %% ../../nbs/60_explain.core.ipynb #eb6984d4
 import importlib.util
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from ..core import choose, MekitError, need, verb, warn
 from ..data.clip import with_terms
-from ..models.base import check_batch, evaluating
+from ..models.base import check_batch, evaluating, Network
 from ..viz.frames import encode_png, overlay, robust_limit, to_rgb
 from torch import nn
 from torch.nn import functional as F
@@ -39,6 +39,7 @@ class Attribution:
     flow: object = None                 # the Flow the model read, where there is one
     raw: np.ndarray | None = None       # n gh gw, before enlarging
     scores: np.ndarray | None = None    # n, the explained output before sigmoid or softmax
+    uses: int = 1                       # how often the layer is used for one sample
 
     def __len__(self) -> int: return len(self.maps)
     def __repr__(self) -> str: return f"Attribution({self.target} in {self.model}, {self.method} at {self.layer!r}, {len(self)} maps of {self.grid[0]} x {self.grid[1]})"
@@ -54,9 +55,10 @@ class Attribution:
 
     def caption(self, k: int | None = None) -> str:     # k: which map; None speaks of all
         "What the picture shows and what it does not"
+        added = f" The layer is used {self.uses} times for it, and the maps of its uses are added." if self.uses > 1 else ""
         pair = "(onset, t)" if k is None else "of its input" if self.pairs is None else f"of frames {self.pairs[k, 0]} and {self.pairs[k, 1]}"
         return (f"{self.method} of {self.target} in {self.model} at layer '{self.layer}'. A map on a {self.grid[0]} x {self.grid[1]} grid, enlarged to "
-                f"{self.maps.shape[1]} x {self.maps.shape[2]}; it explains the score of the pair {pair}, not a single frame. Positive: for {self.target}; negative: against it.")
+                f"{self.maps.shape[1]} x {self.maps.shape[2]}; it explains the score of the pair {pair}, not a single frame.{added} Positive: for {self.target}; negative: against it.")
 
 # %% ../../nbs/60_explain.core.ipynb #9f66c981
 def _picture(result: Attribution) -> str:
@@ -76,24 +78,27 @@ class AttributionError(MekitError):
     "An explanation that cannot be given; the message says why"
 
 class Tap:
-    "What a layer put out, and the slope of a score with respect to it"
-    def __init__(self, name: str): self.name, self.calls, self.out, self.thread = name, 0, None, threading.get_ident()
+    "What a layer put out in each of its runs, and the slope of a score with respect to it"
+    def __init__(self, name: str): self.name, self.outs, self.thread = name, [], threading.get_ident()
+    calls = property(lambda self: len(self.outs))
+    out = property(lambda self: torch.cat(self.outs))      # n c h w; run after run where there are several
 
     def __call__(self, module, args, out):
         if threading.get_ident() != self.thread: return None
-        self.calls += 1
         if not (isinstance(out, torch.Tensor) and out.ndim == 4):
             raise AttributionError(f"attribute: expected a layer that gives maps (n c h w), received {tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__} from '{self.name}'. Choose a layer before the maps are flattened.")
-        self.out = out.detach().clone().requires_grad_()
-        return self.out.clone()         # later layers may work in place
+        self.outs.append(out.detach().clone().requires_grad_())
+        return self.outs[-1].clone()    # later layers may work in place
 
-    def slopes(self, score: torch.Tensor) -> torch.Tensor:      # n -> n c h w
+    def slopes(self, score: torch.Tensor) -> torch.Tensor:      # n -> n c h w, as `out`
         "Derivative of each sample's score with respect to its own maps"
-        if self.calls != 1: raise AttributionError(f"attribute: expected layer '{self.name}' to run once in a pass, received {self.calls} runs. Choose another layer.")
-        slope = torch.autograd.grad(score.sum(), self.out, allow_unused=True)[0] if score.requires_grad else None
-        if slope is None: raise AttributionError(f"attribute: expected a score that depends on layer '{self.name}', received one that does not.")
-        return slope
+        sizes = {tuple(out.shape[1:]) for out in self.outs}
+        if len(sizes) != 1: raise AttributionError(f"attribute: expected layer '{self.name}' to run, and to give maps of one size in every run, received {' and '.join(map(str, sizes)) or 'no run'}. Choose another layer.")
+        found = torch.autograd.grad(score.sum(), self.outs, allow_unused=True) if score.requires_grad else [None]
+        if all(slope is None for slope in found): raise AttributionError(f"attribute: expected a score that depends on layer '{self.name}', received one that does not. Choose a layer on the way to it.")
+        return torch.cat([torch.zeros_like(out) if slope is None else slope for out, slope in zip(self.outs, found)])
 
+# %% ../../nbs/60_explain.core.ipynb #1eabfa64
 @contextmanager
 def tap(model: nn.Module,       # put in evaluation mode meanwhile
         layer: nn.Module,
@@ -135,7 +140,7 @@ def find_layer(model: nn.Module, layer: str | nn.Module | None) -> tuple[nn.Modu
 METHODS: dict[str, Callable] = {}
 
 def register(name: str,             # what users will type
-             function: Callable,    # (model, x, target index, layer, layer name) -> maps (n gh gw), scores (n)
+             function: Callable,    # (model, x, target index, layer, layer name; x is a tuple where the model reads several tensors) -> maps (n gh gw), scores (n)
             ) -> Callable:
     "Make an attribution method available to `attribute`"
     METHODS[name] = function
@@ -151,20 +156,41 @@ def enlarge(raw: torch.Tensor, size: tuple[int, int]) -> np.ndarray:     # n gh 
     "Bilinear, as pictures are enlarged; values are not changed otherwise"
     return F.interpolate(raw[:, None].float(), size=tuple(size), mode="bilinear", align_corners=False)[:, 0].cpu().numpy()
 
+# %% ../../nbs/60_explain.core.ipynb #8218eaa3
+def answer(model: nn.Module,
+           x,                       # n c h w, or a tuple of such
+          ) -> torch.Tensor:        # n classes
+    "The logits that a model counts as its answer"
+    out = model(*(part.clone() for part in (x if isinstance(x, tuple) else (x,))))
+    out = model.final(out) if isinstance(model, Network) else out
+    good = isinstance(out, torch.Tensor) and out.ndim == 2
+    need(good, "attribute", expected="a network that answers with logits (n classes)", received=f"shape {tuple(out.shape)}" if isinstance(out, torch.Tensor) else type(out).__name__,
+         do="A network with several answers says in `final(output)` which one counts; see mekit.models.base.Network.")
+    return out
+
+def _checked(model, x: tuple) -> tuple:     # the same
+    "As many tensors as the network reads, of as many samples"
+    shapes = model.shapes if isinstance(model, Network) else (("c", "h", "w"),) * len(x)
+    good = len(x) == len(shapes) and all(part.ndim == len(s) + 1 for part, s in zip(x, shapes)) and len({len(part) for part in x}) == 1 and len(x[0]) > 0
+    wanted = ", ".join(f"(n {' '.join(map(str, shape))})" for shape in shapes)
+    need(good, "attribute", expected=f"inputs {wanted}" if len(shapes) == 1 else f"{len(shapes)} inputs {wanted} of as many samples each",
+         received=f"shape {' and '.join(str(tuple(part.shape)) for part in x)}")
+    return x
+
 def _batch(model, inputs) -> tuple:
-    "The batch and what is known about it: x, pairs, shape, clip, flow"
-    if isinstance(inputs, torch.Tensor):
-        need(inputs.ndim == 4 and len(inputs), "attribute", expected="inputs (n c h w)", received=f"shape {tuple(inputs.shape)}")
-        return inputs, None, tuple(inputs.shape[2:]), None, None
+    "The tensors of a batch and what is known about it: x, pairs, shape, clip, flow"
+    given = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    if given and all(isinstance(part, torch.Tensor) for part in given): return _checked(model, given), None, tuple(given[0].shape[-2:]), None, None
     if not hasattr(inputs, "x"):
         need(hasattr(model, "prepare"), "attribute", expected="a tensor, since this model cannot prepare a clip", received=type(inputs).__name__)
         inputs = model.prepare(inputs)
-    return inputs.x, inputs.pairs, inputs.shape, inputs.clip, inputs.flow
+    x = inputs.x if isinstance(inputs.x, tuple) else (inputs.x,)
+    return _checked(model, x), inputs.pairs, inputs.shape, inputs.clip, inputs.flow
 
 # %% ../../nbs/60_explain.core.ipynb #96552640
 @verb
 def attribute(model: nn.Module,
-              inputs,                           # Clip, Inputs, or a tensor (n c h w)
+              inputs,                           # Clip, Inputs, a tensor (n c h w), or a tuple of those that the model reads
               target: int | str,                # which output
               *,
               method: str = "gradcam",          # one of `methods()`
@@ -174,21 +200,46 @@ def attribute(model: nn.Module,
     "Which places the score of `target` depended on, for each pair of frames"
     need(isinstance(method, str), "attribute", expected="the name of one method", received=repr(method), do=f"There are: {', '.join(methods())}.")
     check_batch(batch, "attribute")
+    _check_model(model)
     compute = METHODS.get(method) or METHODS[choose(method, methods(), where="attribute", what="method")]
     x, pairs, shape, clip, flow = _batch(model, inputs)
     module, name = find_layer(model, layer)
-    k, title = target_index(model, target, _outputs(model, x))
-    like = next(iter(model.parameters()), x)
-    parts = [compute(model, part.to(like), k, module, name) for part in x.split(batch)]
-    raw, scores = (torch.cat(values).detach() for values in zip(*parts))
-    bad = [i for i in range(len(raw)) if not (raw[i].isfinite().all() and scores[i].isfinite())]
-    if bad:
-        which = f"pairs {bad[:5]}" if pairs is None else f"frames {[tuple(pairs[i].tolist()) for i in bad[:5]]}"
-        raise AttributionError(f"attribute: expected finite maps, received NaN or infinite ones for {which}. Look at the inputs there.")
-    about = method, title, name, getattr(model, "name", type(model).__name__)
-    return Attribution(enlarge(raw, shape), tuple(raw.shape[1:]), pairs, *about, clip, flow, raw.cpu().numpy(), scores.cpu().numpy())
+    like = next(iter(model.parameters()), x[0])
+    def moved(some): return tuple(part.to(like) for part in some)
+    k, title = target_index(model, target, _outputs(model, moved(part[:1] for part in x)))
+    found = [_one_each(compute, model, moved(some), k, module, name) for some in zip(*(part.split(batch) for part in x))]
+    raw, scores = (torch.cat(values).detach() for values in zip(*(f[:2] for f in found)))
+    _check_finite(raw, scores, pairs)
+    about = method, title, name, _called(model)
+    return Attribution(enlarge(raw, shape), tuple(raw.shape[1:]), pairs, *about, clip, flow, raw.cpu().numpy(), scores.cpu().numpy(), found[0][2])
 
-def _outputs(model, x) -> int | None:
+def _one_each(compute, model, x: tuple, k: int, module, name: str) -> tuple:      # maps n gh gw, scores n, uses
+    "One map a sample; those of a layer that is used several times for a sample are added"
+    maps, scores = compute(model, x if len(x) > 1 else x[0], k, module, name)
+    if len(maps) == len(scores): return maps, scores, 1
+    if len(scores) == 1: return maps.sum(0, keepdim=True), scores, len(maps)
+    alone = [_one_each(compute, model, one, k, module, name) for one in zip(*(part.split(1) for part in x))]      # which map is whose, only the model knows
+    return torch.cat([a[0] for a in alone]), torch.cat([a[1] for a in alone]), alone[0][2]
+
+# %% ../../nbs/60_explain.core.ipynb #96476829
+def _check_model(model) -> None:
+    "Refuse what has no maps"
+    need(isinstance(model, nn.Module), "attribute", expected="a network, a torch.nn.Module", received=type(model).__name__)
+    why = getattr(model, "no_maps", "")
+    need(not why, "attribute", expected="a network whose layers give maps of a picture", received=f"{_called(model)}, {why}")
+
+def _check_finite(raw, scores, pairs) -> None:
+    "Refuse NaN, naming the pairs"
+    bad = [i for i in range(len(raw)) if not (raw[i].isfinite().all() and scores[i].isfinite())]
+    which = f"pairs {bad[:5]}" if pairs is None else f"frames {[tuple(pairs[i].tolist()) for i in bad[:5]]}"
+    if bad: raise AttributionError(f"attribute: expected finite maps, received NaN or infinite ones for {which}. Look at the inputs there.")
+
+def _called(model) -> str:
+    "Name of a model, and which of its answers is explained"
+    name, head = getattr(model, "name", type(model).__name__), getattr(model, "head_of", "")
+    return f"{name} (head '{head}')" if head else name
+
+def _outputs(model, x: tuple) -> int | None:
     "How many outputs a model without named classes has"
     if hasattr(model, "classes"): return None
-    with evaluating(model), torch.no_grad(): return model(x[:1].to(next(iter(model.parameters()), x))).shape[-1]
+    with evaluating(model), torch.no_grad(): return answer(model, x).shape[-1]

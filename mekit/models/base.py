@@ -9,7 +9,7 @@ __all__ = ['IOD_SHARE', 'Inputs', 'evaluating', 'class_names', 'check_batch', 'F
 # %% ../../nbs/40_models.base.ipynb #5b2808f4
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,6 +32,10 @@ class Inputs:
     flow: Flow | None = None
 
     def __len__(self) -> int: return len(self.pairs)
+    def part(self, which: slice) -> "Inputs":
+        "Some of the pairs"
+        x = tuple(part[which] for part in self.x) if isinstance(self.x, tuple) else self.x[which]
+        return replace(self, x=x, pairs=self.pairs[which])
     def __repr__(self) -> str:
         read = " and ".join(" x ".join(map(str, x.shape[1:])) for x in (self.x if isinstance(self.x, tuple) else (self.x,)))
         return f"Inputs({len(self)} pairs as {read}, frames {self.shape[0]} x {self.shape[1]})"
@@ -85,6 +89,7 @@ class Facts:
 class Network(nn.Module):
     "Named outputs, and logits in evaluation mode"
     name, size, channels, cam_layer, facts = "model", 28, 3, "", Facts()
+    no_maps, whole_course, head_of = "", False, ""      # why no layer has places; a clip is one sample; which of several answers `final` takes
 
     def __new__(cls, *args, **options):
         self = super().__new__(cls)
@@ -140,8 +145,7 @@ class Network(nn.Module):
         _check_finite(inputs, self.shapes, f"{self.name}.predict")
         if not len(inputs[0]): return inputs[0].new_zeros(0, len(self.classes))
         like = next((t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()), inputs[0])
-        parts = zip(*(part.split(batch) for part in inputs))
-        with evaluating(self): return torch.cat([self.final(self(*(t.to(like) for t in part))) for part in parts])
+        with evaluating(self): return torch.cat([self.final(self(*(t.to(like) for t in some))) for some in zip(*(part.split(batch) for part in inputs))])
 
 # %% ../../nbs/40_models.base.ipynb #daaa6c7f
 def _check_finite(inputs, shapes, where: str) -> None:

@@ -25,6 +25,7 @@ def _svc():
 class Classical(MotionModel):
     "A model that is fitted at once; its numbers are buffers, float64"
     name, arrays = "classical", ()
+    no_maps = "which has no layers: it reads all numbers of a sample at once. Compare model.predict(x) with a part of x set to 0"
     def __init__(self, classes: tuple[str, ...], *, multilabel: bool = True, scaling: str = "signed"):
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
         for key in self.arrays: self.register_buffer(key, torch.zeros(0, dtype=torch.float64))
@@ -104,6 +105,7 @@ class FlowSVM(SVM):
 class LBPTOPSVM(SVM):
     "Support vectors on local binary patterns of three planes (Zhao and Pietikäinen 2007; as compared on CD6ME)"
     name, size, kernel, cost, frames = "lbptop_svm", 112, "poly", 1., 10
+    whole_course = True
     facts = Facts("F, T", "sequence: grey frames, 10 x 112 x 112", "none", "single", "CD6ME: 12 AUs, leave one database out", "features bit-equal to their description; polynomial kernel as published, its degree and C not known",
                   "11,328 counts, bit-equal to a plain loop; decisions equal to scikit-learn's", "none", "Zhao and Pietikäinen 2007")
 

@@ -22,7 +22,7 @@ _VGG = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 51
 
 class VGG16(nn.Module):
     "VGG-16 up to its second linear layer (Simonyan and Zisserman 2015), with torchvision's names"
-    width, side = 4096, 224
+    width, side, last = 4096, 224, "features.29"      # last: the layer with the last maps
     def __init__(self, channels: int):
         super().__init__()
         parts, into = [], channels
@@ -37,7 +37,7 @@ class VGG16(nn.Module):
 
 class SmallTrunk(nn.Sequential):
     "Four convolutions that each halve the size, then the mean (ours)"
-    width, side = 128, 50
+    width, side, last = 128, 50, "14"
     def __init__(self, channels: int):
         widths, parts = (channels, 16, 32, 64, self.width), []
         for into, out in zip(widths, widths[1:]): parts += [nn.Conv2d(into, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU(), nn.MaxPool2d(2)]
@@ -45,7 +45,7 @@ class SmallTrunk(nn.Sequential):
 
 class ResNetTrunk(ResNet):
     "ResNet-18 without its last layer"
-    width, side = 512, 64
+    width, side, last = 512, 64, "layer4"
     def __init__(self, channels: int):
         super().__init__(1, channels=channels)
         self.fc = nn.Identity()
@@ -57,7 +57,7 @@ CHANNELS = {"flow": 3, "strain": 1, "grey": 1}     # flow: u, v, length
 
 class ELRCN(MotionModel):
     "Enriched long-term recurrent convolutional network (Khor, See, Phan, Lin 2018)"
-    name, size, cam_layer = "elrcn", 50, ""
+    name, size, whole_course = "elrcn", 50, True
     facts = Facts("F, T", "sequence: flow and strain between 10 frames, 50 x 50 (paper: 224 x 224)", "convolution, recurrent", "cascaded; multi-stream with enrich='temporal'",
                   "CASME II: 5 classes, LOSO; MEGC2018 composite and hold-out", "structure exact with trunk='vgg16'; small trunk ours; input ours",
                   "trunk 134.26 M, heads 85.5, 134.7 and 183.9 M with trunk='vgg16'", "none given: not bundled", "Khor et al. 2018")
@@ -82,6 +82,7 @@ class ELRCN(MotionModel):
         self.channels, hidden = sum(CHANNELS[k] for k in self.kinds), hidden or (3000 if trunk == "vgg16" else 128)
         self.apart = enrich == "temporal"
         self.trunks = nn.ModuleDict({k: make(3) for k in self.kinds} if self.apart else {"all": make(self.channels)})
+        self.cam_layer = f"trunks.{next(iter(self.trunks))}.{make.last}"
         self.course = nn.LSTM(make.width * len(self.trunks), hidden, batch_first=True)
         self.course.bias_hh_l0.requires_grad_(False).zero_()
         self.weigh, self.head = nn.Sequential(nn.Linear(hidden, 128), nn.ReLU()), nn.Linear(128, len(self.classes))

@@ -72,7 +72,8 @@ def course_of(clip: Clip, landmarks, where: str) -> tuple[np.ndarray, int, int]:
 # %% ../../nbs/47_models.gtsgn.ipynb #e07207ee
 class LandmarkModel(MotionModel):
     "A network that reads how landmarks move"
-    size, channels, cam_layer = 68, 2, ""
+    size, channels, whole_course = 68, 2, True
+    no_maps = "which reads landmarks: where maps have places, its layers have frames and landmarks. Compare model.predict(x) with a landmark at rest, x[:, :, :, i] = 0"
 
     def __init__(self,
                  classes: tuple[str, ...],      # names of the outputs

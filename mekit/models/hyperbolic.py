@@ -131,14 +131,15 @@ class HyperbolicSiamese(MotionModel):
                 source: Clip,           # cropped face
                 *,
                 pairs="onset",          # as in `flow`
+                flow=None,              # of the clip: its pairs are taken, its motion is not read
                ) -> Inputs:             # x: first and second picture, n 3 size size each, -1 to 1
         "Pairs of frames of a clip; no motion is computed"
         need(isinstance(source, Clip), f"{self.name}.prepare", expected="a Clip: this network reads frames", received=type(source).__name__)
-        index = frame_pairs(pairs, len(source), source.label)
+        index = frame_pairs(pairs if flow is None else flow.pairs, len(source), source.label)
         wanted, place = np.unique(index, return_inverse=True)
         frames = np.stack([resize(np.asarray(source.frames[int(k)]), (self.size, self.size)) for k in wanted])
         first, second = (torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1)[place.reshape(-1, 2).T]
-        return Inputs((first, second), index, source.shape, source.iod, source)
+        return Inputs((first, second), index, source.shape, source.iod, source, flow)
 
 # %% ../../nbs/47b_models.hyperbolic.ipynb #fe0b3a2b
 def hyperbolic_norm(v: torch.Tensor, c: float = .7) -> torch.Tensor:     # n d, tangent -> n

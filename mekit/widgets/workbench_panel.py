@@ -29,7 +29,7 @@ from .scrubber import scrub
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #7a301d64
 def cam_layers(model,      # a MotionModel
-               x,          # 1 c h w
+               x,          # what it reads of one pair: 1 c h w, a tuple of such, or Inputs
               ) -> list[str]:
     "Names of the layers whose output is a picture (n c h w) of more than one pixel"
     import torch
@@ -50,6 +50,17 @@ def _first_target(model, clip: Clip, scores: np.ndarray) -> str:
     known = [c for c, ok in zip(model.classes, model.trained) if ok]
     coded = [name for au in clip.label.aus for name in (str(au), f"AU{au.number}") if name in known]
     return coded[0] if coded else model.classes[int(np.nanargmax(scores))]
+
+# %% ../../nbs/90_widgets.workbench_panel.ipynb #85faa21b
+def _check_model(model) -> None:
+    "Refuse what cannot be asked about an apex, or has no maps"
+    need(hasattr(model, "predict") and hasattr(model, "prepare"), "workbench", expected="a model with predict and prepare", received=type(model).__name__, do="mekit.load('ststnet') gives one.")
+    why = getattr(model, "no_maps", "")
+    need(not why, "workbench", expected="a model whose layers give maps of a picture", received=f"{model.name}, {why}")
+    _check_pairs(not getattr(model, "whole_course", False), model)
+
+def _check_pairs(ok: bool, model) -> None:
+    need(ok, "workbench", expected="a model that reads pairs of frames, so that the apex can be moved", received=f"{model.name}, for which a whole clip is one sample", do="me.attribute(model, clip, target) explains it.")
 
 # %% ../../nbs/90_widgets.workbench_panel.ipynb #21eacd67
 _CODE = '''import mekit as me
@@ -112,12 +123,13 @@ class Answers:
         pairs = np.stack([np.full(len(clip), onset), np.arange(len(clip))], 1)
         flow = compute_flow(clip, pairs=pairs)
         inputs = self.model.prepare(clip, flow=flow)
+        _check_pairs(len(inputs.pairs) == len(clip), self.model)
         self.scores, self.flow, self.inputs, self.onset = np.asarray(self.predict(inputs)), flow, inputs, onset
     def part(self, apex: int):
         "The network's inputs for the frames to explain"
         cheap = sum(p.numel() for p in self.model.parameters()) <= SMALL
         k = slice(max(0, apex - AROUND), apex + AROUND + 1) if cheap else slice(apex, apex + 1)
-        return replace(self.inputs, x=self.inputs.x[k], pairs=self.inputs.pairs[k], clip=self.clip)
+        return replace(self.inputs.part(k), clip=self.clip)
     def explain(self, apex: int, target: str, layer: str):
         "The attribution of a pair of different frames"
         need(apex != self.onset, "workbench", expected="an apex after the onset", received=f"frame {apex} for both", do="Identical frames: there is nothing to explain.")
@@ -147,7 +159,7 @@ class _Joined(ipywidgets.VBox):
         clip, self._note = _start_marks(answers.clip, answers.flow)
         model, self.answers, self.failure = answers.model, answers, None
         answers.settle(clip)
-        layers, scores = cam_layers(model, answers.inputs.x[:1]), answers.scores[clip.label.apex]
+        layers, scores = cam_layers(model, answers.inputs.part(slice(1))), answers.scores[clip.label.apex]
         need(layers, "workbench", expected="a model with a layer whose output has places (n c h w)", received=type(model).__name__)
         target, layer = _first_target(model, clip, scores), model.cam_layer if model.cam_layer in layers else layers[-1]
         known = [c for c, ok in zip(model.classes, model.trained) if ok]
@@ -276,6 +288,5 @@ def workbench(model,                # a MotionModel
              ) -> Workbench:
     "Change the apex, target or layer; run; compare; copy as code"
     need(isinstance(clip, Clip), "workbench", expected="workbench(model, clip) with a Clip", received=type(clip).__name__, do="read_clip makes one of a video or an array.")
-    need(hasattr(model, "predict") and hasattr(model, "prepare"), "workbench", expected="a model with predict and prepare", received=type(model).__name__,
-         do="mekit.load('ststnet') gives one.")
+    _check_model(model)
     return Workbench(Answers(model, clip, attribute, run))
