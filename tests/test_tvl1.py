@@ -15,7 +15,7 @@ from mekit.motion.patches import dis
 from mekit.motion.tvl1 import descend, displaced, grain, median, tvl1
 
 SIZE = 96
-ORIGINAL = dict(levels=4, warps=5, steps=30, medians=0, smooth=0, light=0, texture=0, huber=0, outlier=0)
+ORIGINAL = dict(levels=4, warps=5, steps=30, tau=1., medians=0, smooth=0, light=0, texture=0, huber=0, outlier=0)
 
 
 def tensors(*frames): return [torch.as_tensor(np.array(f, np.float32))[None] for f in frames]

