@@ -78,7 +78,7 @@ def sha256(path) -> str:
 def read_checkpoint(path) -> tuple[dict, dict]:      # tensors by name, facts (of our own files only)
     "Read the tensors of anybody's file; nothing in it is run"
     path = _find(path)
-    said = re.search(r"-([0-9a-f]{8,64})$", path.stem)
+    said = re.search(r"-(?=[0-9]*[a-f])([0-9a-f]{8,64})$", path.stem) if path.suffix in (".pth", ".pt") else None      # digits alone are a date
     need(not said or sha256(path).startswith(said[1]), f"weights {path.name}", expected="a file with the checksum that its name ends in", received="another one", do="Was it copied whole?")
     if path.suffix not in PICKLES: return _open(path)
     try: found = torch.load(path, map_location="cpu", weights_only=True)
@@ -87,9 +87,11 @@ def read_checkpoint(path) -> tuple[dict, dict]:      # tensors by name, facts (o
                          "Files that need more than tensors would run a program of somebody else's and are not opened: ask for a state_dict.") from None
     return _unwrapped(found, path.name), {}
 
+def _has_tensors(found) -> bool: return isinstance(found, torch.Tensor) or isinstance(found, dict) and any(map(_has_tensors, found.values()))
+
 def _unwrapped(found, name: str) -> dict:
     "The dictionary of tensors inside what a file holds"
-    while isinstance(found, dict) and not any(isinstance(v, torch.Tensor) for v in found.values()) and (inner := next((k for k in _WRAPPINGS if isinstance(found.get(k), dict)), None)):
+    while isinstance(found, dict) and (inner := next((k for k in _WRAPPINGS if isinstance(found.get(k), dict) and _has_tensors(found[k])), None)):
         found = found[inner]
     tensors = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)} if isinstance(found, dict) else {}
     need(tensors, f"weights {name}", expected="tensors by name", received=f"keys {', '.join(map(str, list(found)[:6]))}" if isinstance(found, dict) else type(found).__name__)

@@ -436,7 +436,7 @@ def test_manifests_that_say_too_little(tmp_path, change, message):
 def test_a_file_says_its_options_itself(tmp_path):
     path = save(tmp_path / "e.safetensors", build("elrcn", n_out=2, frames=4, size=32))
     assert load("elrcn", path).shapes == ((3, 4, 32, 32),)
-    with pytest.raises(MekitError, match="no options beside those in the file"):
+    with pytest.raises(MekitError, match="no options but those that the file lacks"):
         load("elrcn", path, options=dict(frames=5))
     with pytest.raises(MekitError, match="the classes of the file"):
         load("elrcn", path, classes=("x", "y"))
