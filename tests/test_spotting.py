@@ -76,6 +76,32 @@ def test_the_order_of_curves_is_of_no_account(order):
     assert [sorted(u.split(", ")) for u in one["units"]] == [sorted(u.split(", ")) for u in two["units"]]
 
 
+MIXED = {"AU12": {"AU12": 2.4, "AU14": 1.5, "AU20": 1.3, "AU10": 1.2, "AU9": .6, "AU17": .5}, "AU1": {"AU1": 1.9, "AU2": .5, "AU5": .3}, "AU9": {"AU9": 2.8, "AU10": 2.4, "AU12": 1.3, "AU4": .9, "AU6": .8},
+         "AU4": {"AU4": 1.9, "AU7": .4}, "AU15": {"AU15": 2.4, "AU25": 2., "AU26": 1.6, "AU20": .3}}      # how far the curves go when one unit does, as on drawn faces
+
+
+@pytest.mark.parametrize("unit", MIXED)
+@pytest.mark.parametrize("sides", ["L", "R", "LR"])
+@pytest.mark.parametrize("n", [126, 240, 420])
+def test_a_macro_movement_is_named_by_the_units_that_moved(unit, sides, n):
+    "Also in a short recording, whose coarse noise holds the movement itself: the curves that hardly move have the least noise there"
+    noise = np.random.default_rng(n).uniform(.01, .05, len(UNITS))
+    c = made([(f"{u}{s}", size, 30, 60, 96) for u, size in MIXED[unit].items() for s in sides], n=n, fps=60., noise=noise, seed=n)
+    row = max(spot(c).rows.itertuples(), key=lambda r: r.offset - r.onset)
+    named = dict(u.split() for u in row.units.split(", "))
+    most = MIXED[unit][unit]
+    assert row.kind == "macro" and {u for u, size in MIXED[unit].items() if size > .6 * most} <= {u[:-1] for u in named} <= {u for u, size in MIXED[unit].items() if size > .4 * most}
+    assert {u[-1] for u in named} == set(sides) and next(iter(named))[:-1] == unit and row.height == pytest.approx(most, rel=.15) and float(named[next(iter(named))]) == round(row.height, 1)
+
+
+@pytest.mark.parametrize("unit", ["AU12", "AU15L"])
+def test_a_drawn_macro_movement_is_named_in_two_seconds(unit):
+    drawn = synthesize(events=[{"aus": {unit: 3.}, "onset_ms": 500, "apex_ms": 1000, "offset_ms": 1600}], duration_ms=2100, fps=60, size=128, nuisance=dict(noise=.5), seed=1)
+    row, = spot(drawn, landmarks="truth", progress=False).table.itertuples()
+    sides = "LR" if unit == "AU12" else "L"
+    assert row.kind == "macro" and 2 < row.height < 3 and sorted(u.split()[0] for u in row.units.split(", ")[:len(sides)]) == [f"{unit[:4]}{s}" for s in sides]
+
+
 def test_frames_keep_the_numbers_of_the_recording():
     numbers = 5000 + np.arange(600)
     found = spot(made([BROW], numbers=numbers))

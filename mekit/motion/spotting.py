@@ -15,7 +15,7 @@ import pandas as pd
 from ..core import check_names, choose, need, warn
 from ..data.clip import Clip
 from ..face.align import runs
-from .bumps import Bump, bumps, foot_of, interval, merged, Scale, smoothed, unresolved
+from .bumps import Bump, bumps, foot_of, interval, levels, merged, Scale, smoothed, unresolved
 from .curves import Curves, curves, noise_of, picture, png_of
 from ..viz.style import COLOURS
 
@@ -48,10 +48,9 @@ UPPER = (1, 2, 4, 5, 6, 7, 9)     # units that a blink stirs
 LEAK = {1: .15, 2: .35, 4: .05, 5: .05, 6: .1, 7: .1, 9: .2, 10: .15, 12: .1, 14: .15, 15: .25, 17: .25, 20: .15, 23: .15, 24: .15, 25: .15, 26: .5}
 # unit: share of the head's motion that a nod or a turn leaves in its curve; upper quartile of twelve synthetic recordings, rounded up
 
-def _reason(c: Curves, first: int, apex: int, last: int, group: list[Bump]) -> str:
-    "Why a movement is probably no expression, or ''"
-    numbers = [int(c.units[b.unit][2:-1]) for b in group]
-    strong = [n for n, b in zip(numbers, group) if b.score > .5 * group[0].score]
+def _reason(c: Curves, first: int, apex: int, last: int, group: list[Bump], strong: list[int]) -> str:
+    "Why a movement, in which the curves `strong` went far, is probably no expression, or ''"
+    numbers, strong = [int(c.units[b.unit][2:-1]) for b in group], [int(c.units[u][2:-1]) for u in strong]
     more = c.span // 3      # lids move before the eyes look closed, and after
     shut = max((min(last, b + more) - max(first, a - more) + 1 for a, b in c.blinks), default=0)
     during = any(a - more <= apex <= b + more for a, b in c.blinks)
@@ -63,17 +62,25 @@ def _reason(c: Curves, first: int, apex: int, last: int, group: list[Bump]) -> s
     if all(b.height < LEAK.get(n, .2) * moved for n, b in zip(numbers, group)): return "head"
     return ""
 
-def _rows(c: Curves, groups: list, near: np.ndarray, step: float, kinds: tuple) -> list[dict]:
+# %% ../../nbs/34d_motion.spotting.ipynb #3a078e9f
+def _strong(rise: np.ndarray) -> list[int]:     # a, %IOD
+    "The curves that went more than half as far as the one that went furthest, that one first"
+    return [int(u) for u in np.argsort(-rise, kind="stable") if rise[u] > .5 * rise.max()]
+
+def _named(c: Curves, rise: np.ndarray, strong: list[int]) -> str: return ", ".join(f"{c.units[u]} {rise[u]:.1f}" for u in strong)
+
+def _rows(c: Curves, groups: list, level: np.ndarray, near: np.ndarray, kinds: tuple) -> list[dict]:     # level: t a, %IOD at even times
     "A row for each movement, in order of time"
     rows = []
     for group in groups:
-        onset, apex, offset = interval(group)
-        marks = [int(near[int(np.clip(round(v), 0, len(near) - 1))]) for v in (onset, apex, offset)]
+        places = [int(np.clip(round(v), 0, len(near) - 1)) for v in interval(group)]
+        onset, apex, offset = level[places]
+        rise, marks = apex - np.maximum(onset, offset), near[places].tolist()
         length = float(c.times[marks[2]] - c.times[marks[0]])
-        if not 0 < length <= MACRO_MS or len(set(marks)) < 3: continue
-        kind = "micro" if length < MICRO_MS else "macro"
-        units = ", ".join(f"{c.units[b.unit]} {b.height:.1f}" for b in group if b.score > .4 * group[0].score)
-        rows.append(dict(zip(("onset", "apex", "offset"), c.numbers[marks])) | {"kind": kind, "score": group[0].score, "height": group[0].height, "ms": length, "units": units, "reason": _reason(c, *marks, group)})
+        if not 0 < length <= MACRO_MS or len(set(marks)) < 3 or rise.max() <= 0: continue
+        kind, strong = "micro" if length < MICRO_MS else "macro", _strong(rise)
+        rows.append(dict(zip(("onset", "apex", "offset"), c.numbers[marks])) | {"kind": kind, "score": group[0].score, "height": float(rise.max()), "ms": length,
+                    "units": _named(c, rise, strong), "reason": _reason(c, *marks, group, strong)})
     return sorted((r for r in rows if r["kind"] in kinds), key=lambda r: (r["onset"], r["offset"]))
 
 # %% ../../nbs/34d_motion.spotting.ipynb #75d80240
@@ -167,7 +174,7 @@ def spot(clip,                              # a Clip, or its Curves
     parts = _parts(c, gap, step)
     fine, coarse = (bumps(values, parts, SCALES[name], step, sensitivity, least) for name in KINDS)
     groups = merged([*fine, *unresolved(fine, coarse)])
-    rows = pd.DataFrame(_rows(c, groups, near, step, kinds), columns=COLUMNS[1:])
+    rows = pd.DataFrame(_rows(c, groups, levels(values, parts, SCALES["micro"], step), near, kinds), columns=COLUMNS[1:])
     return Spotted(rows.assign(video=c.title)[list(COLUMNS)], c, _notes(c, step))
 
 # %% ../../nbs/34d_motion.spotting.ipynb #a034c1f9
@@ -207,7 +214,6 @@ def _largest(c: Curves, a: int, b: int, free_onset: bool, free_offset: bool) -> 
     if rise[top, lead] < .2: return Spotted(pd.DataFrame(columns=COLUMNS), c, (f"Nothing between the marks moves by 0.2 %IOD or more: the largest is {rise[top, lead]:.2f}.", *notes))
     marks = [int(np.clip(round(v), 0, len(c) - 1)) for v in (first, a + top, last)]
     length = float(c.times[marks[2]] - c.times[marks[0]])
-    strong = [u for u in np.argsort(-rise[top]) if rise[top, u] > .5 * rise[top, lead]]
     row = dict(zip(("onset", "apex", "offset"), c.numbers[marks])) | {"video": c.title, "kind": "micro" if length < MICRO_MS else "macro", "score": rise[top, lead] / noise, "height": rise[top, lead],
-           "ms": length, "units": ", ".join(f"{c.units[u]} {rise[top, u]:.1f}" for u in strong), "reason": ""}
+           "ms": length, "units": _named(c, rise[top], _strong(rise[top])), "reason": ""}
     return Spotted(pd.DataFrame([row])[list(COLUMNS)], c, notes)
