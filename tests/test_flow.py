@@ -12,7 +12,7 @@ from mekit.core import MekitError, MekitWarning
 from mekit.data.clip import Clip
 from mekit.labels import Label
 from mekit.core import Lazy
-from mekit.motion.fields import BATCHED, Deferred
+from mekit.motion.fields import BATCHED, Deferred, random_texture, shifted
 from mekit.motion.flow import METHODS, Flow, check_options, flow, halving, purge, register, unexplained
 
 
@@ -471,3 +471,12 @@ def test_light_and_motion_are_no_cut(frames):
         flow(np.stack([frames[0], as_bytes(moved(texture(), 4, -3)), as_bytes(.5 * texture() + 80), as_bytes(texture() + np.random.default_rng(0).normal(0, 6, (96, 96)))]))
     still = np.zeros((2, 96, 96), np.float32)
     assert unexplained(texture(), .3 * texture() + 50, still) < .05 and unexplained(texture(), texture(seed=4), still) > .9 and unexplained(still[0], still[0] + 7, still) == 0
+
+
+@pytest.mark.parametrize("spoil, words", [
+    (lambda a: a / a.max() * 1.004, "all pixels from 0 to 1, or all from 0 to 255"), (lambda a: np.stack([a[0] / 255, a[1]]), "all pixels from 0 to 1"),
+    (lambda a: a > 120, "True and False"), (lambda a: (a > 120).astype(int), "all pixels from 0 to 1"),
+    (lambda a: np.repeat(a[:, None], 3, 1), "channels come last"), (lambda a: np.repeat(a[..., None], 2, -1), r"\(h w 3\)")])
+def test_frames_of_doubtful_range_or_layout_are_refused(spoil, words):
+    frames = np.stack([random_texture(48), shifted(random_texture(48), .5, 0)])
+    with pytest.raises(MekitError, match=words): flow(spoil(frames), method="farneback", pairs=[(0, 1)])

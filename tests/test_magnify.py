@@ -5,6 +5,7 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from mekit.motion.eulerian import amplified, colour_line, gains, grey_of, linear
 from mekit.motion.fields import METHODS
 from mekit.motion.flow import Flow
 from mekit.motion.lagrangian import carried
+from mekit.motion.latent import load_magnifier
 from mekit.motion.magnify import MAGNIFIERS, Magnified, Session, magnify, session
 from mekit.motion.patches import farneback
 from mekit.motion.phase_magnify import phase
@@ -118,7 +120,7 @@ def test_frames_that_are_equal_stay(brows, method):
 def test_factor_zero_takes_movement_out(brows):
     onset = np.asarray(brows.frames[3], float)
     before = np.abs(np.asarray(moving(4, 1.0, 128).frames[5], float) - onset).mean()
-    for method in ("linear", "phase", "lagrangian"):
+    for method in ("linear", "phase", "lagrangian", "latent"):
         assert np.abs(magnify(moving(4, 1.0, 128), 0, method=method).frames[5] - onset).mean() < 0.5 * before, method
     assert np.array_equal(magnify(brows, 0, method="linear").frames[5], onset)
 
@@ -448,3 +450,31 @@ def test_a_real_face(video):
         made = magnify(clip, 4, method=method)
         assert made.frames[4].std() > 10 and np.abs(made.frames[4].astype(float) - clip.frames[4]).mean() > 0.1
         assert artefact(clip, made).energy[1:].max() < 8
+
+
+def test_the_gain_of_latent_below_one_is_the_factor(brows):
+    for factor in (0, .5): assert gain(brows, magnify(brows, factor, method="latent"), asked=factor).found == pytest.approx(factor, abs=.15)
+
+
+def test_no_gain_is_told_where_the_ruler_reads_almost_nothing():
+    lids = moving(7, .25, 128)
+    with pytest.warns(MekitWarning, match="less than a quarter of the true movement"): found = gain(lids, lids, asked=8)
+    assert np.isnan(found.found)
+
+
+def test_any_flow_method_may_read_the_gain(brows):
+    made = magnify(brows, 4)
+    for method in ("dis", "tvl1", "phase"): assert gain(brows, made, measure=method).share == pytest.approx(1, abs=.3), method
+    with pytest.raises(MekitError, match="Did you mean 'tvl1'"): gain(brows, made, measure="tvl2")
+
+
+def test_a_network_that_was_trained_further_gives_no_stale_picture(brows):
+    net = load_magnifier()
+    before = np.array(magnify(brows, 8, method="latent", params={"magnifier": net}).frames[5])
+    with torch.no_grad(): net.manipulator.after[0].weight.mul_(3)
+    assert np.abs(before.astype(float) - magnify(brows, 8, method="latent", params={"magnifier": net}).frames[5]).max() > 2
+
+
+def test_artefact_refuses_a_flow_of_other_pairs(brows):
+    n = len(brows)
+    with pytest.raises(MekitError, match="from one frame to each"): artefact(brows, brows, flow=Flow(np.zeros((n, 2, *brows.shape), np.float32), np.stack([np.arange(n)] * 2, 1)))

@@ -114,7 +114,7 @@ def check_numbers(where: str, **rules) -> None:     # name = (value, whole numbe
         span = f"{least:g} or more" if most == np.inf else f"{least:g} to {most:g}"
         need(good, where, expected=f"{name} as a {'whole ' * whole}number, {span}", received=repr(value))
 
-# %% ../../nbs/30_motion.fields.ipynb #dda6b0ac
+# %% ../../nbs/30_motion.fields.ipynb #4fa7460b
 def open_frames(source) -> tuple:
     "Frames (a sequence), label or None, inter-ocular distance or None"
     if hasattr(source, "frames"): return source.frames, source.label, source.iod
@@ -122,7 +122,8 @@ def open_frames(source) -> tuple:
     need(len(source) > 0, "flow", expected="at least one frame", received="none")
     shapes = {np.shape(f) for f in source}
     need(len(shapes) == 1, "flow", expected="frames of one size", received=" and ".join(map(str, sorted(shapes))), do="Resize them first.")
-    need(len(next(iter(shapes))) in (2, 3), "flow", expected="frames (h w) or (h w 3)", received=f"shape {next(iter(shapes))}", do="A single pair is flow((a, b)).")
+    shape = next(iter(shapes))
+    need(len(shape) == 2 or len(shape) == 3 and shape[2] in (1, 3, 4), "flow", expected="frames (h w) or (h w 3)", received=f"shape {shape}", do="A single pair is flow((a, b)); channels come last.")
     return np.stack([_array(f) for f in source]), None, None
 
 def _array(frame) -> np.ndarray:
@@ -132,10 +133,14 @@ def _array(frame) -> np.ndarray:
 def grey_scale(frames) -> float:
     "Factor to grey levels 0 to 255, judged on all frames together"
     if not isinstance(frames, np.ndarray) or frames.dtype == np.uint8: return 1.
+    need(frames.dtype != bool, "flow", expected="pixels in grey levels", received="True and False", do="Multiply by 255.")
     low, high = float(frames.min()), float(frames.max())
     need(np.isfinite([low, high]).all(), "flow", expected="finite pixels", received="NaN or infinite ones", do="Leave those frames out or fill them.")
     need(low >= 0 and high <= 255, "flow", expected="pixels from 0 to 1 or 0 to 255", received=f"{low:g} to {high:g}", do="Rescale the frames.")
-    return 255. if frames.dtype.kind == "f" and high <= 1 else 1.
+    tops = frames.reshape(len(frames), -1).max(1).astype(float)
+    clear = high == 0 or (high <= 1 and frames.dtype.kind == "f") or tops[tops > 0].min() > 2
+    need(clear, "flow", expected="all pixels from 0 to 1, or all from 0 to 255", received=f"frames whose brightest pixels are {', '.join(f'{t:g}' for t in sorted(set(tops))[:3])}", do="Clip what overshoots 1, or give bytes.")
+    return 255. if high <= 1 else 1.
 
 def grey_frame(frame: np.ndarray, scale: float) -> np.ndarray:
     "A frame as grey levels 0 to 255 (h w), float32"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Painter', 'latent_frames', 'latent_difference']
 
-# %% ../../nbs/32d_motion.latent_magnify.ipynb #24c3074b
+# %% ../../nbs/32d_motion.latent_magnify.ipynb #2e21c010
 import copy
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ..core import Lazy, digest, need, pick_device, verb
 from ..data.clip import Clip
+from .eulerian import check_factor
 from .latent import Magnifier, load_magnifier
 
 # %% ../../nbs/32d_motion.latent_magnify.ipynb #e52b7ab0
@@ -68,7 +69,7 @@ class Painter:
         _reflect(out, 3)
         return out
 
-# %% ../../nbs/32d_motion.latent_magnify.ipynb #f4de8482
+# %% ../../nbs/32d_motion.latent_magnify.ipynb #56f3aa49
 class _Codes:
     "Codes, differences and decoded pictures of the frames of a clip, each computed when first looked at"
     def __init__(self, frames, magnifier: Magnifier, reference: int, device: str):
@@ -99,10 +100,11 @@ class _Codes:
         "The frame and the change that is painted for this factor"
         frame = np.asarray(self.frames[i])
         if factor == 1: return frame.copy()
-        change = self._kept(self.painter(self._tensor(self.code[i] + self.difference(i, factor)))) - self.still[i]
+        further = self.difference(i, factor) if factor > 1 else (factor - 1) * (self.code[i] - self._kept(self.start()))
+        change = self._kept(self.painter(self._tensor(self.code[i] + further))) - self.still[i]
         return np.clip(np.rint(frame + 127.5 * change[:, :frame.shape[0], :frame.shape[1]].transpose(1, 2, 0)), 0, 255).astype(np.uint8)
 
-# %% ../../nbs/32d_motion.latent_magnify.ipynb #276c103f
+# %% ../../nbs/32d_motion.latent_magnify.ipynb #39274728
 _KEPT = WeakKeyDictionary()      # clip -> {(reference, device, numbers): _Codes}
 
 @lru_cache(1)
@@ -130,12 +132,7 @@ def _codes_of(clip: Clip, magnifier, reference, device: str, where: str) -> _Cod
         kept[key] = _Codes(clip.frames, magnifier, key[0], device)
     return kept[key]
 
-def _checked_factor(factor, where: str) -> float:
-    number = isinstance(factor, (int, float, np.number)) and not isinstance(factor, bool) and bool(np.isfinite(factor))
-    need(number and 0 <= factor <= 100, where, expected="a factor from 0 to 100", received=repr(factor))
-    return float(factor)
-
-# %% ../../nbs/32d_motion.latent_magnify.ipynb #474e6135
+# %% ../../nbs/32d_motion.latent_magnify.ipynb #d37f1324
 @verb
 def latent_frames(clip: Clip,
                   factor: float,               # 1: as it is; 0: without movement; 10: ten times as large
@@ -145,12 +142,12 @@ def latent_frames(clip: Clip,
                   device: str = "cpu",
                  ):                            # function: frame number -> h w 3 uint8
     "Frames with their movement magnified by a learned magnifier (Oh et al. 2018); a second factor costs one pass of the decoder a frame"
-    factor, codes = _checked_factor(factor, "latent_frames"), _codes_of(clip, magnifier, reference, device, "latent_frames")
+    factor, codes = check_factor(factor, "latent_frames"), _codes_of(clip, magnifier, reference, device, "latent_frames")
     return lambda i: codes.frame(i, factor)
 
 @verb
 def latent_difference(clip: Clip,
-                      frame: int,
+                      frame: int,                  # number in the clip
                       *,
                       factor: float = 10.,
                       magnifier=None,              # Magnifier; None: mekit's own weights
@@ -158,5 +155,5 @@ def latent_difference(clip: Clip,
                       device: str = "cpu",
                      ) -> np.ndarray:              # 32 h/2 w/2
     "The magnified difference of codes between the reference and a frame: what InfuseNet reads"
-    factor, codes = _checked_factor(factor, "latent_difference"), _codes_of(clip, magnifier, reference, device, "latent_difference")
+    factor, codes = check_factor(factor, "latent_difference"), _codes_of(clip, magnifier, reference, device, "latent_difference")
     return codes.difference(_reference_of(clip, frame, "latent_difference"), factor)

@@ -101,7 +101,7 @@ def noise_level(a: torch.Tensor,        # n h w, grey
     least = rough.sort(1).values[:, :max(1, int(LOWER * rough.shape[1]))]
     return (least.double().mean(1) / (6 * MEAN_BELOW)).to(a.dtype).clamp_min(ROUNDING)
 
-# %% ../../nbs/30c_motion.phase_flow.ipynb #cf41da1d
+# %% ../../nbs/30c_motion.phase_flow.ipynb #dd257770
 GRAIN, FAINT = .324, .2      # what halving leaves of white noise; grey levels below which nothing is a stripe at any level
 
 def halved(x: torch.Tensor) -> torch.Tensor:       # n c h w -> n c h/2 w/2, rounded up
@@ -110,6 +110,7 @@ def halved(x: torch.Tensor) -> torch.Tensor:       # n c h w -> n c h/2 w/2, rou
     return F.avg_pool2d(smooth(F.pad(x, (0, w % 2, 0, h % 2), mode="replicate"), .7), 2)
 
 def doubled(x: torch.Tensor, size) -> torch.Tensor:     # n c h w -> n c H W
+    "Twice as large, bilinear, cut to `size`"
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., :size[0], :size[1]]
 
 def read_at(x: torch.Tensor,        # n c h w, smooth
