@@ -270,6 +270,16 @@ def test_a_resumed_run_gives_the_same_curves(clip, tmp_path):
     assert np.array_equal(again.values, whole.values) and np.array_equal(again.head, whole.head)
 
 
+def test_curves_of_another_recording_or_other_landmarks_are_refused(clip, tmp_path):
+    frames, points, options = np.asarray(clip.frames)[:12], clip.truth.landmarks[0], dict(progress=False, units=(12,), into=tmp_path / "c.npy")
+    one, other = (Clip(f, clip.times[:12], "declared") for f in (frames, frames[::-1].copy()))
+    first = curves(one, landmarks=points, **options)
+    assert np.array_equal(curves(one, landmarks=points.copy(), **options).values, first.values)
+    for changed, where in ((other, points), (one, points + 1.)):
+        with pytest.raises(MekitError, match="this very run"):
+            curves(changed, landmarks=where, **options)
+
+
 def test_a_black_stretch_is_lost_and_not_motion(clip):
     frames = np.asarray(clip.frames).copy()
     frames[5:9] = 0

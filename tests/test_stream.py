@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,54 @@ def test_rows_of_two_runs_never_mix(tmp_path):
         with pytest.raises(MekitError, match="this very run"):
             stream(clip, means, progress=False, into=path, **{"size": 10, "name": "means", **options})
     assert not any(c.stored for c in stream(recording(20), means, size=5, progress=False, into=path, resume=False))
+
+
+def test_rows_of_another_recording_are_refused(tmp_path):
+    path, one, other = tmp_path / "rows.npy", *(Clip(np.full((20, 8, 8, 3), grey, np.uint8)) for grey in (10, 200))
+    list(stream(one, means, size=5, progress=False, into=path, name="means"))
+    with pytest.raises(MekitError, match="this very run.*another recording.*resume=False"):
+        stream(other, means, size=5, progress=False, into=path, name="means")
+    assert [c.stored for c in stream(Clip(one.frames.copy()), means, size=5, progress=False, into=path, name="means")] == [True] * 4
+    anew = list(stream(other, means, size=5, progress=False, into=path, name="means", resume=False))
+    assert not any(c.stored for c in anew) and (np.load(path) == 200).all()
+
+
+def test_a_file_that_changed_is_another_recording(tmp_path):
+    path, film = tmp_path / "rows.npy", tmp_path / "film.mp4"
+    film.write_bytes(b"one")
+    def again(): return list(stream(recording(20).replace(source=str(film)), means, size=10, progress=False, into=path))
+    again()
+    assert all(c.stored for c in again())
+    film.write_bytes(b"three")
+    with pytest.raises(MekitError, match="another recording"):
+        again()
+
+
+def scaled(by): return lambda part: means(part) * by
+
+
+def test_another_function_is_another_run(tmp_path):
+    path, clip = tmp_path / "rows.npy", recording(20)
+    def run(function, **options): return [c.stored for c in stream(clip, function, size=10, progress=False, into=path, **options)]
+    run(scaled(2.))
+    assert run(scaled(2.)) == [True, True] and run(scaled(2.), resume=True) == [True, True]      # the same code and the same factor, from another line
+    for function in (scaled(3.), means, partial(np.mean, axis=0), partial(np.mean, axis=1), lambda part: means(part) + 2., lambda part: means(part) + 3., np.mean, len):
+        with pytest.raises(MekitError, match="another function.*name="):
+            run(function)
+    run(partial(means), resume=False)
+    assert run(partial(means)) == [True, True]
+    run(means, name="means", resume=False)
+    assert run(scaled(2.), name="means") == [True, True]      # whoever names it answers for it
+
+
+def test_a_damaged_picture_does_not_stop_the_ledger(tmp_path):
+    def draw(i):
+        if i == 0:
+            raise OSError("damaged")
+        return np.zeros((8, 8, 3), np.uint8)
+    clip = Clip(Lazy(draw, 20, (8, 8, 3)))
+    assert [c.error is None for c in quiet(stream(clip, means, size=5, progress=False, into=tmp_path / "a.npy"))[0]] == [False, True, True, True]
+    assert [c.stored for c in quiet(stream(clip, means, size=5, progress=False, into=tmp_path / "a.npy"))[0]] == [False, True, True, True]
 
 
 def test_a_failed_piece_is_tried_again(tmp_path):

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..anatomy import check_landmarks, iod_of
-from ..core import choose, Lazy, MekitWarning, need, verb
+from ..core import choose, digest, Lazy, MekitWarning, need, verb
 from ..data.clip import Clip, resize
 from ..face.align import runs
 from ..face.landmarks import apply, Landmarks, landmarks as find_landmarks, METHODS as DETECTORS
@@ -234,8 +234,10 @@ def _mark(ax, c: Curves, x: np.ndarray, events) -> None:
     ax.legend(loc="center left", bbox_to_anchor=(1.005, .5), borderaxespad=0, handlelength=1.6)
     ax.margins(x=0)
 
-def png_of(fig: Figure, words: str) -> str:
-    "HTML that holds a figure as a small PNG"
+def png_of(fig: Figure,     # of matplotlib
+           words: str,      # below it
+          ) -> str:         # HTML
+    "A figure as a small PNG, at 110 dots an inch and in 64 colours"
     out, small = BytesIO(), BytesIO()
     fig.savefig(out, format="png", dpi=110)
     Image.open(out).convert("RGB").quantize(64).save(small, "png", optimize=True)
@@ -289,7 +291,7 @@ def curves(clip: Clip,
            params: dict | None = None,    # of the method; None: those that suit it here
            progress=None,                 # a bar, as in `stream`; None: from 2,000 frames on
            cancel=None,                   # Cancel of `stream`
-           into=None,                     # .npy file that the rows go into as they come, to resume a run that was killed
+           into=None,                     # .npy file that the rows go into as they come, to resume a run that was killed; one of another recording, units or landmarks is refused
           ) -> Curves:
     "Motion of each action unit's skin along its muscle, rigid motion removed, of a clip of any length"
     need(isinstance(clip, Clip), "curves", expected="a Clip", received=type(clip).__name__, do="Open the file or array with read_clip.")
@@ -300,8 +302,9 @@ def curves(clip: Clip,
     options = {"method": method, "params": {"texture": 0.} if params is None and method == "dis" else params or {}}
     reader = _Reader(tuple(sides), _finder(clip, landmarks, scale), options, int(clip.numbers[0]))
     size = int(np.clip(size, 8, len(clip)))
+    where = landmarks if isinstance(landmarks, str) else digest(np.asarray(getattr(landmarks, "points", landmarks), float))
     chunks = list(stream(small, reader, size=size, overlap=(_BEFORE, _AFTER), progress=len(clip) >= 2000 if progress is None else progress, cancel=cancel, into=into,
-                         name=f"curves of {' '.join(map(str, sides))}, {options}, {landmarks if isinstance(landmarks, str) else 'given'}"))
+                         name=f"curves of {' '.join(map(str, sides))}, {options}, {where}"))
     numbers, rows = gather(chunks)
     level = _chained(rows, [c.start for c in chunks])
     n = len(rows)

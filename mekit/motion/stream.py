@@ -6,12 +6,15 @@
 __all__ = ['PIECE_BYTES', 'piece', 'Chunk', 'Cancel', 'stream', 'gather']
 
 # %% ../../nbs/34_motion.stream.ipynb #68c78749
+import inspect
 import json
 import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import CodeType
 
 import numpy as np
 import pandas as pd
@@ -94,7 +97,9 @@ class _Ledger:
         need(self.target.suffix in (".npy", ".csv"), f"stream into {path}", expected="a file that ends in .npy or .csv", received=repr(str(path)))
         need(self.target.parent.is_dir(), f"stream into {path}", expected="an existing folder", received=f"no folder {self.target.parent}", do="Make it first.")
         lines = self._lines()
-        need(not lines or lines[0] == settings, f"stream into {path}", expected="the file of this very run, to go on with", received=f"one made with {lines[:1]}", do="resume=False begins anew.")
+        other = [k for k in settings if lines and lines[0].get(k) != settings[k]]
+        need(not other, f"stream into {path}", expected="the file of this very run, to go on with", received=f"one of another {', another '.join(other)}",
+             do="resume=False begins anew; another file keeps both; name= in words stands for a function whose code changes.")
         self.done = {line["start"]: line for line in lines[1:]}
         if not lines: self._write(settings, "w")
 
@@ -110,6 +115,43 @@ class _Ledger:
             file.flush(); os.fsync(file.fileno())
 
     def add(self, start: int, **facts) -> None: self._write({"start": start, **facts}); self.done[start] = facts
+
+# %% ../../nbs/34_motion.stream.ipynb #4c5abbf8
+def _settings(clip: Clip, function, size: int, overlap: tuple[int, int], name: str) -> dict:
+    "What makes a run this run: the ledger's first line"
+    source = digest(str(clip.source), clip.numbers, list(clip.shape), _files(clip.source), [_look(clip, i) for i in np.linspace(0, len(clip) - 1, 5).round().astype(int)])
+    return {"name": name, "frames": len(clip), "size": size, "overlap": list(overlap), "recording": source, "function": "" if name else digest(_told(function))}
+
+def _files(source: str) -> list:
+    "Size and time of the file, or of the files in the folder, that a recording comes from"
+    path = Path(source)
+    try: files = sorted(path.iterdir()) if source and path.is_dir() else [path]
+    except OSError: return []
+    return [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+
+def _look(clip: Clip, i: int) -> str:
+    "Digest of one picture; a picture that does not decode is the function's trouble, later"
+    try: return digest(_held(clip, range(i, i + 1)))
+    except Exception as error: return type(error).__name__
+
+def _told(function) -> list:
+    "What tells a function from another: its code, and the plain values that it is bound to"
+    if isinstance(function, partial): return [_told(function.func), _plain(function.args), sorted((k, _plain([v])) for k, v in function.keywords.items())]
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    if not hasattr(function, "__code__"): return [f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__qualname__)}"]
+    bound = [c.cell_contents for c in function.__closure__ or ()]
+    return [_code(function.__code__), _plain(bound), _plain(function.__defaults__ or ()), _plain((function.__kwdefaults__ or {}).values())]
+
+# %% ../../nbs/34_motion.stream.ipynb #8b20e6ad
+def _plain(values) -> list:
+    "What of these a ledger can know again: numbers, words, arrays and functions"
+    known = (bool, int, float, complex, str, bytes, Path, np.generic, type(None))
+    return [_code(v.__code__) if hasattr(v, "__code__") else v if isinstance(v, known) or isinstance(v, np.ndarray) and v.dtype.kind in "biufcSU" else type(v).__name__ for v in values]
+
+def _code(code: CodeType) -> list:
+    "What a function does, wherever its text stands: the compiled steps, the names and the constants in them"
+    inner = [_code(c) if isinstance(c, CodeType) else sorted(map(repr, c)) if isinstance(c, frozenset) else repr(c) for c in code.co_consts]
+    return [code.co_code, list(code.co_names), inner]
 
 # %% ../../nbs/34_motion.stream.ipynb #d39ea2f1
 class _Array:
@@ -179,7 +221,6 @@ def _made(clip: Clip, function: Callable, bounds: tuple) -> Chunk:
 
 def _file(clip: Clip, into, settings: dict, resume: bool):
     "The file that rows go into, with what an earlier run left in it"
-    if into is None: return None
     if not resume: Path(f"{into}.ledger").unlink(missing_ok=True)
     ledger = _Ledger(into, settings)
     return (_Array if ledger.target.suffix == ".npy" else _Table)(ledger, len(clip))
@@ -195,13 +236,14 @@ def stream(clip: Clip,
            cancel: Cancel | None = None,    # ends the run after the piece in hand
            into=None,                       # .npy or .csv file that the rows go into as they come
            resume: bool = True,             # with into: go on where a run that was killed ended
-           name: str = "",                  # with into: what is computed, in words; another name is another run
+           name: str = "",                  # with into: what is computed, in words; another name is another run. "": the function's code
           ) -> Iterator[Chunk]:
     "A function of a whole recording, a piece at a time, in constant memory"
     size, both = _options(clip, function, size, overlap)
     need(cancel is None or isinstance(cancel, Cancel), "stream", expected="a Cancel, or None", received=type(cancel).__name__)
-    settings = {"name": name, "frames": len(clip), "size": size, "overlap": list(both), "recording": digest(str(clip.source), clip.numbers, list(clip.shape))}
-    return _run(clip, function, _bounds(len(clip), size, both), _Bar(progress, len(clip)), cancel or Cancel(), _file(clip, into, settings, resume))
+    need(isinstance(name, str), "stream", expected="name as words", received=repr(name))
+    file = None if into is None else _file(clip, into, _settings(clip, function, size, both, name), resume)
+    return _run(clip, function, _bounds(len(clip), size, both), _Bar(progress, len(clip)), cancel or Cancel(), file)
 
 # %% ../../nbs/34_motion.stream.ipynb #a5b63144
 def _run(clip, function, pieces, bar, cancel, file) -> Iterator[Chunk]:
