@@ -1029,6 +1029,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'mekit.data.targets.objective_target': ('data.targets.html#objective_target', 'mekit/data/targets.py'),
                                     'mekit.data.targets.said': ('data.targets.html#said', 'mekit/data/targets.py'),
                                     'mekit.data.targets.truth_of': ('data.targets.html#truth_of', 'mekit/data/targets.py'),
+                                    'mekit.data.targets.unit_numbers': ('data.targets.html#unit_numbers', 'mekit/data/targets.py'),
                                     'mekit.data.targets.unit_target': ('data.targets.html#unit_target', 'mekit/data/targets.py'),
                                     'mekit.data.targets.without': ('data.targets.html#without', 'mekit/data/targets.py'),
                                     'mekit.data.targets.word_target': ('data.targets.html#word_target', 'mekit/data/targets.py')},

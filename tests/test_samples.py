@@ -356,6 +356,17 @@ def test_targets_follow_the_keys(index, tmp_path):
     assert known[[known.keys[0]]].y("emotion").tolist() == known.y("emotion")[:1].tolist()      # a subset has the classes of the whole
 
 
+def test_units_by_code_are_the_units_by_number(index, tmp_path):
+    found = samples(index, cache=tmp_path, **QUIET)
+    for units in (["AU12", "AU4"], ("12", "4"), [parse_au("12"), 4], np.array([12, 4])):
+        assert found.y(units).tolist() == found.y([12, 4]).tolist() and found.dataset(units).classes == ("AU12", "AU4") and found.y(units).sum() == 4
+        assert found.y(sided_target(units)).tolist() == found.y(sided_target((12, 4))).tolist()
+    for units, words in ((["AU12L"], "sided_target"), (["L12"], "sided_target"), (["AU12B"], "sided_target"), (["smile"], "one action unit"), ([True], "one action unit"), ([4, "AU4"], "each once"), ([], "each once")):
+        with pytest.raises(MekitError, match=words): found.y(units)
+        with pytest.raises(MekitError): found.dataset(units)
+        with pytest.raises(MekitError): sided_target(units)
+
+
 def test_dataset_is_what_a_loader_reads(index, tmp_path):
     found = samples(index, cache=tmp_path, what=("flow", "frames"), **QUIET)
     data = found.dataset([4, 12])

@@ -20,7 +20,7 @@ from ..core import digest, need, verb, warn
 from ..data.clip import with_terms
 from ..data.index import Index
 from ..data.sheets import Problem
-from ..data.targets import Target, as_target, truth_of, unit_target
+from ..data.targets import Target, as_target, truth_of, unit_numbers, unit_target
 from ..labels import CD6ME_AUS
 from ..media.images import some
 from .inputs import Settings
@@ -178,11 +178,12 @@ def samples(index: Index,
     with closing(results(jobs, workers=int(workers), cancel=cancel)) as run: return _gathered(index, settings, told(run, len(jobs), progress))
 
 # %% ../../nbs/35_motion.samples.ipynb #f2e0d84a
-def sided_target(numbers=CD6ME_AUS,          # numbers of action units
+def sided_target(numbers=CD6ME_AUS,          # numbers of action units, or codes such as "AU12"
                  *,
                  uncertain: bool = True,     # count units that the coder was not certain of
                 ) -> Target:
     "Which action units were coded on which side of the face, the subject's left and right"
+    numbers = unit_numbers(numbers)
     plain = unit_target(numbers, uncertain=uncertain)
     def of(e):
         plain.of(e)                          # refuses what could not be read
@@ -191,7 +192,7 @@ def sided_target(numbers=CD6ME_AUS,          # numbers of action units
 
 def target_of(found: Samples, target) -> Target:
     "A target from its name, a list of units, a function or a `Target`"
-    if isinstance(target, (list, tuple, range)): return unit_target(tuple(target))
+    if isinstance(target, (list, tuple, range, np.ndarray)): return unit_target(tuple(target))
     return as_target(target, found.origin or found.index)
 
 def _answered(found: Samples, target) -> list[str]:
