@@ -2412,6 +2412,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'mekit.motion.latent.Magnifier': ('motion.latent.html#magnifier', 'mekit/motion/latent.py'),
                                      'mekit.motion.latent.Magnifier.__init__': ( 'motion.latent.html#magnifier.__init__',
                                                                                  'mekit/motion/latent.py'),
+                                     'mekit.motion.inputs._ask_sources': ('motion.inputs.html#_ask_sources', 'mekit/motion/inputs.py'),
                                      'mekit.motion.latent.Magnifier.decode': ( 'motion.latent.html#magnifier.decode',
                                                                                'mekit/motion/latent.py'),
                                      'mekit.motion.latent.Magnifier.difference': ( 'motion.latent.html#magnifier.difference',

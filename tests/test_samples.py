@@ -16,6 +16,7 @@ from mekit.core import MekitError, MekitWarning
 from mekit.data.clip import read_clip
 from mekit.data.index import Entry, Index
 from mekit.data.synthetic import synthesize
+from mekit.data.synthetic_sets import synthetic_index
 from mekit.labels import Label, Terms, parse_au
 from mekit.motion import inputs, store
 from mekit.motion.augment import Augment, drawn, jitter_time, mirror_aus, mirror_clip, mirror_flow, mirror_frames, mirror_y, move_flow, move_frames
@@ -335,6 +336,42 @@ def test_sequence(reference, sampling, index, tmp_path):
         step = (1 + k / 2) / 4 * 100 / (.4 * 64)
         expected = step * np.array([1, 2, 3, 4]) if reference == "onset" else step * np.ones(4)
         assert np.median(found[s]["flow"][:, 0], (1, 2)) == pytest.approx(expected, rel=.2)
+
+
+@pytest.fixture(scope="module")
+def faces() -> Index: return synthetic_index(1, subjects=1, clips=1, seed=3)
+
+
+ALIGNED = dict(align=True, resolution=96, size=12, n=4, progress=False)
+
+
+@pytest.mark.parametrize("kind, shape", [("onset-apex", (3, 12, 12)), ("window", (3, 12, 12)), ("sequence", (3, 3, 12, 12))])
+def test_aligned_clips_of_every_kind(kind, shape, faces, tmp_path, monkeypatch):
+    found = samples(faces, cache=tmp_path, kind=kind, what=("flow", "frames"), **ALIGNED)
+    assert len(found) == 1 and found["flow"].item == shape and not found.notes
+    crops = samples(faces, cache=tmp_path, kind=kind, **ALIGNED | dict(align=False))
+    inner = [np.abs(np.asarray(s["flow"])[..., :2, 3:-3, 3:-3]).mean() for s in (found, crops)]      # around the face the background goes where the head did not
+    assert .3 < inner[0] / inner[1] < 3 and found.digest() != crops.digest()
+    doubt(monkeypatch, lambda t: np.arange(t) > 0)
+    with pytest.raises(MekitError, match="expected aligned frames whose head motion is out.*doubtful"): samples(faces, cache=tmp_path / "new", kind=kind, **ALIGNED)
+    said = samples(faces, cache=tmp_path / "new", kind=kind, residual="warn", **ALIGNED)
+    assert ["doubtful" in n for notes in said.notes.values() for n in notes] == [True]
+    assert samples(faces, cache=tmp_path / "new", kind=kind, residual="accept", **ALIGNED).notes == {}
+
+
+def doubt(monkeypatch, where):
+    "Aligned clips in which these frames (of t) are doubtful"
+    real = inputs.align
+    def doubted(clip, **options):
+        known = real(clip, **options)
+        return known.replace(alignment=replace(known.alignment, residual=np.where(where(len(known)), np.inf, known.alignment.residual)))
+    monkeypatch.setattr(inputs, "align", doubted)
+
+
+def test_a_sequence_asks_only_for_the_frames_that_it_is_made_of(faces, tmp_path, monkeypatch):
+    doubt(monkeypatch, lambda t: np.arange(t) == 2)
+    assert len(samples(faces, cache=tmp_path, kind="sequence", sampling="uniform", **ALIGNED)) == 1      # 4 of some 24 frames: 0, 8, 16, 24
+    with pytest.raises(MekitError, match="1 of .* doubtful"): samples(faces, cache=tmp_path, kind="sequence", **ALIGNED)      # tim mixes them all
 
 
 def test_sequence_needs_its_marks(index, tmp_path):

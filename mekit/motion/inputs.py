@@ -20,7 +20,7 @@ from ..face.align import align
 from ..face.detect import crop_face, detect
 from ..face.landmarks import landmarker_path
 from .fields import METHODS
-from .flow import RESIDUAL, flow
+from .flow import RESIDUAL, _check_residual, flow
 from .store import CODE, source_of
 from .strain import SCALINGS, height_width, network_input
 from .time import tim_weights, uniform_index
@@ -41,7 +41,7 @@ class Settings:
     crop: bool = True                   # the face only, found on the onset; False: the frames are crops already
     resolution: int = 256               # pixels a side of the crop in which motion is measured
     align: bool = False                 # take rigid head motion out (and crop)
-    residual: str = "refuse"            # as in `flow`: aligned frames that are doubtful
+    residual: str = "refuse"            # as in `flow`: aligned frames that are doubtful, and of which flow is read
     apex_window_k: int = 2              # window: frames that the second apex may be away; 0: the apex twice
     seed: int = 0                       # window: of the draw
     n: int = 10                         # sequence: frames
@@ -148,12 +148,19 @@ def _of_pair(face: Clip, at: Picked, settings: Settings, names, iod, threads) ->
     if "flow" in names: arrays["flow"] = _flow(face, [(0, places["apex"])], settings, iod, threads)[0]
     return arrays
 
+# %% ../../nbs/34n_motion.inputs.ipynb #6d1cc71a
 def _of_sequence(face: Clip, at: Picked, settings: Settings, names, iod, threads) -> dict:
     frames, arrays = retimed(face, settings), {}
     if "frames" in names: arrays["frames"] = np.stack([picture(f, settings.size) for f in frames])
     pairs = [(0 if settings.reference == "onset" else i, i + 1) for i in range(settings.n - 1)]
+    if "flow" in names and settings.align: _ask_sources(face, settings)
     if "flow" in names: arrays["flow"] = _flow(frames, pairs, settings, iod, threads)
     return arrays
+
+def _ask_sources(face: Clip, settings: Settings) -> None:
+    "What `flow` asks of aligned frames, asked of those that the frames of a sequence are taken from or mixed of"
+    used = np.arange(len(face)) if settings.sampling == "tim" else uniform_index(len(face), settings.n)
+    _check_residual(face.alignment, np.stack([used[:-1], used[1:]], 1), settings.residual)
 
 def retimed(face: Clip, settings: Settings) -> np.ndarray:      # n h w 3, uint8
     "The event at n frames, in the memory of n frames however long it is"

@@ -154,7 +154,7 @@ def samples(index: Index,
             crop: bool = True,              # the face only, found on the onset
             resolution: int = 256,          # pixels a side of the crop in which motion is measured
             align: bool = False,            # take rigid head motion out first
-            residual: str = "refuse",       # aligned frames that are doubtful: 'refuse', 'warn', 'accept'
+            residual: str = "refuse",       # flow of aligned frames that are doubtful: 'refuse', 'warn', 'accept'
             apex_window_k: int = 2,         # window: frames that the second apex may be away; 0: the apex twice
             seed: int = 0,                  # window: of the draw
             n: int = 10,                    # sequence: frames
@@ -163,7 +163,7 @@ def samples(index: Index,
             until: str = "offset",          # sequence: its last frame, 'offset' or 'apex'
             still: str = "aside",           # apex == onset: 'aside' or 'keep'
             device: str = "cpu",            # of flow methods that run on a GPU
-           cache=None,                     # folder of the arrays; None: the user's cache folder
+            cache=None,                     # folder of the arrays; None: the user's cache folder
             workers: int = 1,               # threads, each of which holds one clip
             recheck: bool = False,          # read every clip and every array again, and compare their digests
             progress=True,                  # a bar; False; or a function of (done, total)
