@@ -521,9 +521,29 @@ def test_augment_changes_nothing_when_told_so(smile):
     assert {drawn(Augment(mirror=0), np.random.default_rng(k))[0] for k in range(50)} == {False} and {drawn(Augment(mirror=1), np.random.default_rng(k))[0] for k in range(50)} == {True}
 
 
+def test_a_moved_minmax_picture_has_rest_at_its_border():
+    "Zero is the least of a channel there, and rest is somewhere between; a channel at rest at the border stays so"
+    y, x = np.mgrid[:28, :28] - 13.5
+    blob = np.exp(-(x**2 + y**2) / 20)
+    uv = np.stack([blob, -2 * blob])[None]
+    unit, signed = network_input(uv, size=28, scaling="minmax")[0], network_input(uv, size=28, iod=40.)[0]
+    rest = unit[:, :1, :1]
+    assert rest.ravel() == pytest.approx([0, 1, 0], abs=1e-3)
+    still = Augment(turn=0, noise=0, gain=(1, 1), mirror=0, shift=.3, zoom=.3)
+    for k in range(4):
+        out, _ = still(dict(flow=unit), None, sample=str(k), settings=Settings(scaling="minmax"))
+        edge = np.concatenate([out["flow"][:, [0, -1]].reshape(3, -1), out["flow"][:, :, [0, -1]].reshape(3, -1)], 1)
+        assert np.median(np.abs(edge - rest[..., 0])) < .02 and out["flow"].min() >= 0 and out["flow"].max() <= 1
+    assert np.abs(move_flow(unit, shift=(.2, 0), scaling="minmax")[:, :, :4] - rest).max() < .02 and move_flow(signed, shift=(.2, 0))[:, :, :4].any() == False
+    assert np.array_equal(move_flow(unit, scaling="minmax"), unit)
+
+
 @pytest.mark.parametrize("call, words", [
     (lambda: Augment(reverse=.5), "corners come down"), (lambda: Augment(mirror=2), "probability"), (lambda: Augment(gain=(0, 1)), "positive"), (lambda: Augment(turn=90), "turn from 0 to 45"),
     (lambda: Augment()(dict(flow=np.zeros((3, 8, 8), np.float32)), None, sample="a", settings=Settings(scaling="minmax")), "signed flow"),
+    (lambda: Augment(turn=0, noise=0, gain=(1, 1))(dict(flow=np.zeros((4, 3, 8, 8), np.float32)), None, sample="a", settings=Settings(scaling="minmax", kind="sequence")), "jitter=0"),
+    (lambda: move_flow(np.zeros((3, 8, 8), np.float32), turn=3, scaling="minmax"), "turn=0"), (lambda: move_flow(np.zeros((3, 8, 8), np.float32), scaling="unit"), "unknown scaling"),
+    (lambda: move_frames(np.zeros((3, 8, 8), np.uint8), turn=200), "-180 to 180"),
     (lambda: Augment(mirror=1)(dict(flow=np.zeros((3, 8, 8), np.float32)), np.zeros(1), sample="a", classes=("AU12L",)), "without the other side"),
     (lambda: mirror_flow(np.zeros((4, 8, 8))), "flow picture"), (lambda: move_flow(np.zeros((3, 8, 8), np.float32), zoom=0), "zoom from")])
 def test_augment_refuses(call, words):

@@ -19,6 +19,7 @@ from ..core import Lazy, choose, digest, need
 from ..data.clip import Clip, Truth
 from ..labels import AU
 from .inputs import Settings
+from .strain import SCALINGS
 
 # %% ../../nbs/35a_motion.augment.ipynb #988f71ad
 _OTHER = {"L": "R", "R": "L"}
@@ -46,7 +47,7 @@ def mirror_flow(x: np.ndarray,                # ... 3 h w: u, v, strain
                 scaling: str = "signed",      # as in `network_input`
                ) -> np.ndarray:               # ... 3 h w
     "The flow picture of the mirrored clip"
-    choose(scaling, ("signed", "minmax"), where="mirror_flow", what="scaling")
+    choose(scaling, SCALINGS, where="mirror_flow", what="scaling")
     need(np.ndim(x) >= 3 and np.shape(x)[-3] in (2, 3), "mirror_flow", expected="a flow picture (... 3 h w)", received=f"shape {np.shape(x)}")
     out = np.ascontiguousarray(x[..., ::-1])
     out[..., 0, :, :] = -out[..., 0, :, :] if scaling == "signed" else _flipped_range(out[..., 0, :, :])
@@ -97,26 +98,34 @@ def _warped(x: np.ndarray, to: np.ndarray, border: int) -> np.ndarray:      # ..
     planes = x.reshape(-1, *x.shape[-2:])
     return np.stack([cv2.warpAffine(p, to, p.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=border) for p in planes]).reshape(x.shape)
 
-def move_flow(x: np.ndarray,            # ... 3 h w, signed: u, v in %IOD, strain in %
+# %% ../../nbs/35a_motion.augment.ipynb #d36e9fd7
+def move_flow(x: np.ndarray,            # ... 3 h w: u, v, strain
               *,
               shift=(0., 0.),           # right and down, as parts of the sides
               zoom: float = 1.,
-              turn: float = 0.,         # degrees, clockwise on the screen
+              turn: float = 0.,         # degrees, clockwise on the screen; 'signed' only
+              scaling: str = "signed",  # as in `network_input`
              ) -> np.ndarray:           # ... 3 h w
     "The flow picture of a face that was cropped a little differently; vectors turn with it"
     check_move(zoom, turn, "move_flow")
-    out = _warped(np.asarray(x, np.float32), _placed(*x.shape[-2:], shift, zoom, turn), cv2.BORDER_CONSTANT)
+    choose(scaling, SCALINGS, where="move_flow", what="scaling")
+    need(scaling == "signed" or turn == 0, "move_flow", expected="signed flow, whose vectors can be turned", received=f"scaling={scaling!r}", do="turn=0 does without.")
+    beyond = cv2.BORDER_CONSTANT if scaling == "signed" else cv2.BORDER_REPLICATE      # rest is 0, or whatever the border shows
+    out = _warped(np.asarray(x, np.float32), _placed(*x.shape[-2:], shift, zoom, turn), beyond)
+    if scaling == "minmax": return out
     c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
     u, v = out[..., 0, :, :].copy(), out[..., 1, :, :].copy()
     out[..., 0, :, :], out[..., 1, :, :] = c * u - s * v, s * u + c * v
     return out
 
+# %% ../../nbs/35a_motion.augment.ipynb #b814f672
 def move_frames(x: np.ndarray, *, shift=(0., 0.), zoom: float = 1., turn: float = 0.) -> np.ndarray:      # ... h w, uint8
     "Pictures moved in the same way; the border is repeated"
     check_move(zoom, turn, "move_frames")
     return _warped(np.asarray(x), _placed(*x.shape[-2:], shift, zoom, turn), cv2.BORDER_REPLICATE)
 
-def check_move(zoom: float, turn: float, where: str) -> None:
+def check_move(zoom: float, turn: float, where: str) -> None:     # turn: degrees
+    "Refuse moves that leave little of the face"
     need(.2 <= zoom <= 5 and -180 <= turn <= 180, where, expected="a zoom from 0.2 to 5 and a turn from -180 to 180 degrees", received=f"zoom {zoom}, turn {turn}")
 
 # %% ../../nbs/35a_motion.augment.ipynb #2bffe99b
@@ -182,7 +191,7 @@ class Augment:
     def __call__(self, arrays: dict, y, *, sample: str, classes=(), settings: Settings = Settings(), epoch: int = 0) -> tuple[dict, object]:
         "The varied arrays, and the answer for them"
         unit = settings.scaling == "minmax" and "flow" in arrays
-        need(not unit or self.turn == self.noise == 0 and tuple(self.gain) == (1, 1), "Augment", expected="signed flow, whose vectors can be turned and scaled", received="scaling='minmax'", do="Augment(turn=0, noise=0, gain=(1, 1)) does without.")
+        need(not unit or self.turn == self.noise == self.jitter * (settings.kind == "sequence") == 0 and tuple(self.gain) == (1, 1), "Augment", expected="signed flow, whose vectors can be turned, scaled and added", received="scaling='minmax'", do="Augment(turn=0, noise=0, gain=(1, 1), jitter=0) does without.")
         rng = np.random.default_rng(int(digest("augment", self.seed, int(epoch), sample), 16))
         flipped, move, gain = drawn(self, rng)
         alone, jitter = set(arrays) == {"flow"}, rng.integers(2**63)
@@ -201,5 +210,5 @@ def drawn(how: Augment, rng: np.random.Generator) -> tuple[bool, dict, float]:
 def _varied(name: str, x: np.ndarray, flipped: bool, move: dict, settings: Settings, jitter: float, rng) -> np.ndarray:
     "One array of a sample"
     if settings.kind == "sequence": x = jitter_time(x, jitter, rng, flow=settings.reference if name == "flow" else None)
-    if flipped: x = mirror_flow(x, scaling=settings.scaling) if name == "flow" else mirror_frames(x)
-    return (move_flow if name == "flow" else move_frames)(x, **move)
+    if name != "flow": return move_frames(mirror_frames(x) if flipped else x, **move)
+    return move_flow(mirror_flow(x, scaling=settings.scaling) if flipped else x, scaling=settings.scaling, **move)
