@@ -2367,6 +2367,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'mekit.motion.histograms.direction_bins': ( 'motion.histograms.html#direction_bins',
                                                                                      'mekit/motion/histograms.py'),
                                          'mekit.motion.histograms.directions': ( 'motion.histograms.html#directions',
+                                     'mekit.motion.fusion._check_fuse': ('motion.fusion.html#_check_fuse', 'mekit/motion/fusion.py'),
+                                     'mekit.motion.fusion._check_rows': ('motion.fusion.html#_check_rows', 'mekit/motion/fusion.py'),
                                                                                  'mekit/motion/histograms.py'),
                                          'mekit.motion.histograms.fields': ('motion.histograms.html#fields', 'mekit/motion/histograms.py'),
                                          'mekit.motion.histograms.hoof': ('motion.histograms.html#hoof', 'mekit/motion/histograms.py'),

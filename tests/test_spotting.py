@@ -414,3 +414,24 @@ def test_fusion_of_nothing_and_of_nonsense():
         fuse(coded([("v", "ann", 1, 2, 3)]), least=1).leave_out()
     with pytest.raises(MekitError, match="unknown video"):
         fuse(coded([("v", "ann", 1, 2, 3)]), least=1).picture("w")
+
+
+NO_FUSION = {
+    "a video of None": (dict(video=[None]), {}, "a video and a coder in every row"), "a coder of NaN": (dict(coder=[np.nan]), {}, "a video and a coder in every row"),
+    "endless": (dict(onset=[-np.inf]), {}, "finite onset"), "an endless apex": (dict(apex=[np.inf]), {}, "finite onset"), "half a frame": (dict(onset=[1.5]), {}, "whole frame numbers"), "half an apex": (dict(apex=[2.5]), {}, "whole frame numbers"),
+    "least in words": ({}, dict(least="x"), "least above 0"), "a flag": ({}, dict(least=True), "least above 0"), "overlap in words": ({}, dict(overlap="much"), "overlap above 0"), "NaN": ({}, dict(least=np.nan), "least above 0"),
+    "a list of coders": ({}, dict(looked=["ann"]), "looked as a dict"), "one coder in words": ({}, dict(looked={"v": "ann"}), "looked as a dict"),
+}
+
+
+@pytest.mark.parametrize("case", NO_FUSION)
+def test_what_cannot_be_fused_says_so(case):
+    columns, options, words = NO_FUSION[case]
+    with pytest.raises(MekitError, match=words):
+        fuse(pd.DataFrame({"video": ["v"], "coder": ["ann"], "onset": [1], "apex": [2], "offset": [3], **columns}), **options)
+
+
+def test_coders_may_be_numbers_and_an_apex_missing():
+    table = pd.DataFrame([("v", 1, 1., np.nan, 9), ("v", 2, 1, 4, 9)], columns=["video", "coder", "onset", "apex", "offset"])
+    assert fuse(table).table[["onset", "apex", "offset", "coders"]].values.tolist() == [[1, 4, 9, "1, 2"]]
+    assert fuse({k: table[table["coder"] == k] for k in (1, 2)}, looked={"v": (1, 2, 3)}).table["looked"].tolist() == [3]

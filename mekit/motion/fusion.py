@@ -52,10 +52,21 @@ def _plain(rows, where: str) -> pd.DataFrame:
     need(not missing, where, expected=f"the columns {', '.join(_NEEDED)}", received=f"{', '.join(map(str, rows.columns)) or 'no columns'}", do=f"Missing: {', '.join(missing)}." if missing else "")
     out = rows[[*_NEEDED, *[c for c in _MORE if c in rows.columns]]].reset_index(drop=True)
     for mark in [m for m in MARKS if m in out.columns]: out[mark] = pd.to_numeric(out[mark], errors="coerce")
-    wrong = out[out["onset"].isna() | out["offset"].isna() | (out["onset"] > out["offset"])]
-    need(not len(wrong), where, expected="a finite onset that is not after the offset in every row", received=f"{len(wrong)} other" + (f", such as {wrong.iloc[0].to_dict()}" if len(wrong) else ""))
-    return out.assign(apex=out.get("apex", np.nan), kind=out.get("kind", None), units=out.get("units", ""))
+    out = out.assign(apex=out.get("apex", np.nan), kind=out.get("kind", None), units=out.get("units", ""))
+    _check_rows(out, where)
+    return out.assign(coder=out["coder"].map(str))
 
+def _check_rows(rows: pd.DataFrame, where: str) -> None:
+    "Refuse rows that are about nothing, or lie nowhere in it"
+    marks = rows[["onset", "apex", "offset"]].astype(float)
+    finite = np.isfinite(marks[["onset", "offset"]]).all(axis=1) & ~np.isinf(marks["apex"]) & (marks["onset"] <= marks["offset"])
+    for good, expected, do in ((rows["video"].notna() & rows["coder"].notna(), "a video and a coder in every row", ""),
+                               (finite, "a finite onset that is not after the offset in every row", ""),
+                               ((marks.isna() | (marks % 1 == 0)).all(axis=1), "whole frame numbers", "Round them first; seconds times the frame rate are frames.")):
+        wrong = rows[~good.astype(bool)]
+        need(not len(wrong), where, expected=expected, received=f"{len(wrong)} other" + (f", such as {wrong.iloc[0].to_dict()}" if len(wrong) else ""), do=do)
+
+# %% ../../nbs/34e_motion.fusion.ipynb #2df9283e
 def _annotated(rows: Annotations, by: str) -> pd.DataFrame:
     "One row for each movement of a coder: its units that overlap, or each unit"
     found = []
@@ -69,7 +80,7 @@ def _annotated(rows: Annotations, by: str) -> pd.DataFrame:
 
 def _looked(rows, table: pd.DataFrame, given) -> dict[str, tuple]:
     "Video -> coders who judged it"
-    if given is not None: return {v: tuple(sorted(c)) for v, c in given.items()}
+    if given is not None: return {v: tuple(sorted(map(str, c))) for v, c in given.items()}
     if isinstance(rows, Annotations):
         judged = {(v.sample, v.coder) for v in rows.verdicts if v.judged} | {(e.sample, e.coder) for e in rows.events}
         return {v: tuple(sorted(c for s, c in judged if s == v)) for v in rows.samples}
@@ -112,7 +123,7 @@ def fuse(rows,                      # Annotations; a table with video, coder, on
         ):
     "One interval for each event that several coders marked: median boundaries, agreement band, who saw it"
     choose(by, ("movement", "unit"), where="fuse", what="grouping")
-    need(0 < overlap <= 1 and least > 0, "fuse", expected="an overlap above 0 and up to 1, and least above 0", received=f"overlap {overlap}, least {least}")
+    _check_fuse(overlap, least, looked)
     table = _annotated(rows, by) if isinstance(rows, Annotations) else _plain(rows, "fuse")
     seen = _looked(rows, table, looked)
     twice = sorted({(v, c) for v, c in zip(table["video"], table["coder"]) if c not in seen.get(v, ())})
@@ -120,6 +131,14 @@ def fuse(rows,                      # Annotations; a table with video, coder, on
     events = _events(table, overlap, seen, by)
     enough = events["seen"] >= (least if least >= 1 else np.ceil(least * events["looked"] - 1e-9))
     return Fused(events[enough].reset_index(drop=True), events[~enough].reset_index(drop=True), table, seen, {"overlap": overlap, "least": least, "by": by})
+
+# %% ../../nbs/34e_motion.fusion.ipynb #f7440a02
+def _check_fuse(overlap, least, looked) -> None:
+    "Refuse options that cannot be"
+    numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in (overlap, least))
+    need(numbers and 0 < overlap <= 1 and least > 0, "fuse", expected="an overlap above 0 and up to 1, and least above 0", received=f"overlap {overlap!r}, least {least!r}")
+    lists = looked is None or isinstance(looked, dict) and all(isinstance(c, (list, tuple, set, frozenset)) for c in looked.values())
+    need(lists, "fuse", expected="looked as a dict of the coders by video", received=repr(looked), do='looked={"video1": ("ann", "ben")}.')
 
 # %% ../../nbs/34e_motion.fusion.ipynb #7034b77b
 def _against(table: pd.DataFrame, coder: str, options: dict, looked: dict) -> dict:
