@@ -190,7 +190,21 @@ def test_bad_rows_are_set_aside_with_the_reason(index, recordings, tmp_path):
 
 
 def test_all_fails_the_same_is_said_once(tmp_path, index):
-    with pytest.raises(MekitError, match="unknown"): samples(index, cache=tmp_path, **QUIET | dict(params={"windw": 3}))
+    with pytest.raises(MekitError, match="6 clips; the first: .*window"): samples(index, cache=tmp_path, **QUIET | dict(params={"window": -3}))
+
+
+def test_unknown_options_of_the_method_are_refused_before_a_clip_is_opened(index, tmp_path):
+    Counted.opened = []
+    with pytest.raises(TypeError, match="unknown option 'windw'.*Did you mean 'window'"): samples(Counted(index.entries), cache=tmp_path, **QUIET | dict(params={"windw": 3}))
+    assert not Counted.opened
+
+
+def test_a_folder_that_cannot_be_is_refused_before_a_clip_is_opened(index, tmp_path):
+    (tmp_path / "file").write_text("")
+    Counted.opened = []
+    for cache in ("/proc/nope", tmp_path / "file", tmp_path / "file" / "below", 5):
+        with pytest.raises(MekitError, match="samples: expected cache as a folder"): samples(Counted(index.entries), cache=cache, **QUIET)
+    assert not Counted.opened and len(samples(index, cache=tmp_path / "new" / "deep", **QUIET)) == 6
 
 
 KILLED = """

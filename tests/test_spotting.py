@@ -313,7 +313,7 @@ WRONG = {
     "landmarks": lambda: curves(Clip(np.zeros((4, 8, 8, 3), np.uint8)), landmarks=np.zeros((5, 2))), "a detector": lambda: curves(Clip(np.zeros((4, 8, 8, 3), np.uint8)), landmarks="dlib"),
     "truth": lambda: curves(Clip(np.zeros((4, 8, 8, 3), np.uint8)), landmarks="truth"), "kind": lambda: spot(made(), kind="mini"), "sensitivity": lambda: spot(made(), sensitivity=np.nan),
     "fps": lambda: spot(made(times=False), fps=0), "least": lambda: spot(made(), least=-1), "an array": lambda: spot(np.zeros((3, 8, 8, 3))), "row": lambda: spot(made([BROW])).mark(None, 5),
-    "no proposal": lambda: spot(made()).mark(None), "a curve": lambda: made().at("AU99"),
+    "a number as kind": lambda: spot(made(), kind=5), "no kind": lambda: spot(made(), kind=[]), "no kind at all": lambda: spot(made(), kind=None), "no proposal": lambda: spot(made()).mark(None), "a curve": lambda: made().at("AU99"),
 }
 
 

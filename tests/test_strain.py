@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from mekit.core import MekitError
+from mekit.data.clip import Clip
 from mekit.motion.flow import Flow
 from mekit.motion.strain import area_resize, displacement_gradient, magnitude, network_input, strain, strain_tensor
 from mekit.motion.tensor import area_ratio, curl, divergence, folded, green_lagrange, principal
@@ -83,6 +84,10 @@ def test_same_expression_in_any_resolution():
     (lambda: strain(torch.full((1, 2, 8, 8), torch.nan)), "finite"),
     (lambda: network_input(np.zeros((1, 2, 8, 8)), iod=0), "iod=0"),
     (lambda: network_input(np.zeros((1, 2, 8, 8)), iod=float("nan")), "iod=nan"),
+    (lambda: network_input(np.zeros((1, 2, 8, 8)), iod="4"), "iod='4'"),
+    (lambda: network_input(np.zeros((1, 2, 8, 8)), iod=True), "iod=True"),
+    (lambda: strain(Clip(np.zeros((3, 8, 8, 3), np.uint8))), "received Clip.*flow"),
+    (lambda: strain("film.mp4"), "received str"),
     (lambda: network_input(np.zeros((1, 2, 8, 8)), iod=4, size=0), "one pixel"),
     (lambda: network_input(np.zeros((1, 2, 8, 8)), iod=4, scaling="minmx"), "Did you mean 'minmax'"),
     (lambda: network_input(np.zeros((1, 2, 8, 8)), iod=4, size=(3, 4, 5)), "whole number or"),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..core import choose, digest, need, pick_device
+from ..core import check_options, choose, digest, need, pick_device
 from ..data.clip import Clip, resize
 from ..face.align import align
 from ..face.detect import crop_face, detect
@@ -69,6 +69,7 @@ def _checked(s: Settings) -> tuple[str, ...]:      # -> what
     for part in what: choose(part, WHAT, where="samples", what="what")
     need(what and len(set(what)) == len(what), "samples", expected="what= as 'flow', 'frames' or both, each once", received=repr(s.what))
     need(isinstance(s.params, dict), "samples", expected="params as a dict of options of the flow method", received=repr(s.params))
+    check_options(METHODS[s.method], s.params, where=f"samples: flow {s.method!r}")
     for name, least, most in (("resolution", 16, 4096), ("apex_window_k", 0, 1000), ("seed", 0, 2**63), ("n", 2, 1000)):
         value = getattr(s, name)
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -25,7 +25,7 @@ from ..labels import CD6ME_AUS
 from ..media.images import some
 from .inputs import Settings
 from .runner import Job, Result, results, told
-from .store import Store, purge, read_note, sweep
+from .store import Store, purge, read_note, sweep, writable
 from ..viz.frames import encode_png, flow_to_rgb
 
 # %% ../../nbs/35_motion.samples.ipynb #c8cec34f
@@ -173,7 +173,7 @@ def samples(index: Index,
     need(isinstance(index, Index), "samples", expected="an Index of clips", received=type(index).__name__, do="A reader of mekit.data.databases, or synthetic_index(), makes one.")
     need(isinstance(workers, (int, np.integer)) and 1 <= workers <= 64, "samples", expected="workers from 1 to 64", received=repr(workers))
     settings = Settings(kind, what, size, method, params or {}, scaling, crop, resolution, align, residual, apex_window_k, seed, n, sampling, reference, until, still, device)
-    sweep(store := Store(cache))
+    sweep(store := writable(Store(cache)))
     jobs = [Job(index, e, settings, store, recheck, 1 if workers > 1 else None) for e in index]
     with closing(results(jobs, workers=int(workers), cancel=cancel)) as run: return _gathered(index, settings, told(run, len(jobs), progress))
 

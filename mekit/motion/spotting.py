@@ -163,7 +163,9 @@ def spot(clip,                              # a Clip, or its Curves
         ) -> Spotted:
     "Onset, apex and offset of the movements in a recording, from the curves of its action units"
     _check_options(clip, options, "spot", spot)
-    kinds = tuple(choose(k, KINDS, where="spot", what="kind") for k in ([kind] if isinstance(kind, str) else kind))
+    kind = (kind,) if isinstance(kind, str) else kind
+    need(isinstance(kind, (list, tuple, set)) and len(kind), "spot", expected="kind as 'micro', 'macro' or both", received=repr(kind))
+    kinds = tuple(choose(k, KINDS, where="spot", what="kind") for k in kind)
     for name, value in (("sensitivity", sensitivity), ("least", least)):
         need(isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value) and value > 0, "spot", expected=f"{name} above 0", received=repr(value))
     need(isinstance(clip, (Clip, Curves)), "spot", expected="a Clip or its Curves", received=type(clip).__name__, do="Open the file or array with read_clip.")

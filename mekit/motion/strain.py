@@ -25,8 +25,8 @@ def _floats(uv):
 
 def checked_fields(uv, where: str):      # -> n 2 h w, floats of the kind given
     "The displacement fields in `uv` (numpy, torch or Flow), checked"
-    uv = uv.uv if isinstance(uv, Flow) else uv
-    uv = uv if hasattr(uv, "shape") else np.asarray(uv)
+    uv = uv.uv if isinstance(uv, Flow) else np.asarray(uv) if isinstance(uv, (list, tuple)) else uv
+    need(hasattr(uv, "ndim"), where, expected="displacements (n 2 h w) or a Flow", received=type(uv).__name__, do="flow(clip) gives them.")
     need(uv.ndim == 4 and uv.shape[1] == 2, where, expected="displacements (n 2 h w)", received=f"shape {tuple(uv.shape)}",
          do="Use uv[None] for one field (2 h w).")
     need(min(uv.shape[2:]) >= 3, where, expected="fields of 3 pixels or more a side", received=f"{uv.shape[2]} x {uv.shape[3]}")
@@ -145,7 +145,7 @@ def network_input(uv,                         # n 2 h w, pixels (numpy, torch or
     "The small (u, v, strain) picture of a displacement field that STSTNet and its relatives read"
     choose(scaling, SCALINGS, where="network_input", what="scaling")
     iod = getattr(uv, "iod", None) if iod is None else iod
-    if scaling == "signed": need(iod is not None and np.isfinite(iod) and iod > 0, "network_input", expected="an inter-ocular distance in pixels", received=f"iod={iod}",
+    if scaling == "signed": need(isinstance(iod, (int, float, np.number)) and not isinstance(iod, bool) and np.isfinite(iod) and iod > 0, "network_input", expected="an inter-ocular distance in pixels", received=f"iod={iod!r}",
                                  do="Crop the face first, or give iod=.")
     shape, uv = height_width(size, "network_input"), checked_fields(uv, "network_input")
     stretch = strain(uv, meb_compat=meb_compat)[:, None]
