@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from bench.features import plain_lbptop
 from mekit.anatomy import MIRROR, displacement, place
-from mekit.core import MekitError, MekitWarning
+from mekit.core import Lazy, MekitError, MekitWarning
 from mekit.data.clip import Clip
 from mekit.data.synthetic import synthesize
 from mekit.motion.features import HOG3D, HOOF, LBPTOP, MDMO, TIM, Uniform, features
@@ -72,6 +72,25 @@ def test_one_bright_neighbour_sets_its_bit(where, bits):
     found = lbptop(frames, blocks=(1, 1)).reshape(3, 59)
     assert (found.sum(1) == 1).all()
     assert dict(zip(("XY", "XT", "YT"), found.argmax(1))) == {plane: uniform_bins()[1 << bits[plane] if plane in bits else 0] for plane in ("XY", "XT", "YT")}
+
+
+@pytest.mark.parametrize("verb, most", [(tim, 50e6), (uniform, 2e6)])
+def test_a_long_clip_is_read_in_the_memory_of_what_comes_out(verb, most):
+    import tracemalloc
+    def long(t, **keep): return Clip(Lazy(lambda i: np.full((24, 24, 3), i % 251, np.uint8), t, (24, 24, 3), **keep))
+    assert np.array_equal(verb(long(500), 9), verb(np.asarray(long(500).frames), 9)) and verb(long(9), 9).flags.writeable
+    tracemalloc.start()
+    out = verb(long(6000, keep_mb=.1), 10)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert out.shape == (10, 24, 24, 3) and out.dtype == np.uint8 and out[0, 0, 0, 0] == 0 and out[-1, 0, 0, 0] == 5999 % 251 and peak < most
+
+
+def test_weights_of_many_frames_are_those_of_the_sum():
+    t, j = 3000, np.arange(1, 3001)
+    for row, x in zip(tim_weights(t, 3), (1., 1500.5, 3000.)):
+        k = np.arange(1, t)[:, None]
+        assert np.abs(row - (1 / t + 2 / t * (np.cos(np.pi * k / t * (x - .5)) * np.cos(np.pi * k / t * (j - .5))).sum(0))).max() < 1e-9
 
 
 def test_uniform_patterns_are_those_of_scikit_image():

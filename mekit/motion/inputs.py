@@ -23,7 +23,7 @@ from .fields import METHODS
 from .flow import RESIDUAL, _check_residual, flow
 from .store import CODE, source_of
 from .strain import SCALINGS, height_width, network_input
-from .time import tim_weights, uniform_index
+from .time import tim, uniform_index
 
 # %% ../../nbs/34n_motion.inputs.ipynb #dc0c1eb6
 KINDS = {"onset-apex": "the two marked frames", "window": "these, and a second frame near the apex", "sequence": "the event, brought to n frames"}
@@ -166,10 +166,7 @@ def _ask_sources(face: Clip, settings: Settings) -> None:
 def retimed(face: Clip, settings: Settings) -> np.ndarray:      # n h w 3, uint8
     "The event at n frames, in the memory of n frames however long it is"
     if settings.sampling == "uniform": return np.stack([np.asarray(face.frames[int(i)]) for i in uniform_index(len(face), settings.n)])
-    total = np.zeros((settings.n, *face.shape, 3), np.float32)
-    for share, frame in zip(tim_weights(len(face), settings.n).T.astype(np.float32), face.frames):
-        for row, part in zip(total, share): row += part * np.asarray(frame, np.float32)
-    return np.clip(np.rint(total), 0, 255).astype(np.uint8)
+    return tim(face, settings.n)
 
 # %% ../../nbs/34n_motion.inputs.ipynb #cb6401cc
 def content(clip: Clip, at: Picked, settings: Settings, name: str) -> str:
