@@ -146,10 +146,11 @@ def put_into(model: torch.nn.Module,
              keys=None,                 # as in `match`
              strict: bool = True,       # refuse anything but a complete fit
              where: str = "weights",    # what messages start with
+             do: str = "Give keys={theirs: ours} where only names differ; strict=False uses what fits.",     # advice where it does not fit
             ) -> Fit:
     "Load the tensors that fit, and say which did not"
     good, fit = match(model.state_dict(), tensors, keys=keys)
-    need(fit.complete or not strict, where, expected="numbers of this architecture", received=repr(fit), do="Give keys={theirs: ours} where only names differ; strict=False uses what fits.")
+    need(fit.complete or not strict, where, expected="numbers of this architecture", received=repr(fit), do=do)
     need(fit.used, where, expected="at least one tensor that fits", received=repr(fit))
     bad = [k for k, v in good.items() if v.is_floating_point() and not bool(v.isfinite().all())]
     need(not bad, where, expected="finite numbers", received=f"NaN or infinite ones in {', '.join(bad[:5])}")

@@ -21,6 +21,7 @@ from mekit.models.drawing import draw, layers, steps, unused
 from mekit.models.elrcn import ELRCN
 from mekit.models.ethnicmer import EthnicMER, confounded, three_losses
 from mekit.models.flow_resnet import FlowResNet
+from mekit.models.infusenet_small import InfuseNetSmall
 from mekit.models.off_apexnet import OffApexNet
 from mekit.models.rcn import RCNA, RCNS, RCNW, Recurrent, class_attention
 from mekit.models.rcn_searched import RCNC, RCNF, RCNP
@@ -28,6 +29,7 @@ from mekit.models.resnet import ResNet, start_from
 from mekit.models.sssnet import SSSNet
 from mekit.models.wrap import Wrapped
 from mekit.models.zoo import build, load, models, register, save
+from mekit.train.loop import fit
 
 ABC = ("a", "b", "c")
 
@@ -169,7 +171,7 @@ def test_the_second_bias_stays_zero():
 def test_final_answer_is_of_the_mean_of_both_branches():
     model, x = EthnicMER(ABC, branches="resnet10", size=32).eval(), torch.randn(2, 3, 32, 32)
     heads, mean = model.heads(x), (model.emotion(x) + model.group(x)) / 2
-    assert torch.allclose(model(x), model.head(mean), atol=1e-6) and torch.equal(heads["final"], model(x))
+    assert torch.allclose(model(x)[0], model.head(mean), atol=1e-6) and torch.equal(heads["final"], model(x)[0]) and torch.equal(heads["emotion"], model(x)[1])
     assert torch.allclose(heads["group"], model.group_head(model.group(x)), atol=1e-6)
 
 
@@ -440,3 +442,68 @@ def test_a_file_says_its_options_itself(tmp_path):
         load("elrcn", path, options=dict(frames=5))
     with pytest.raises(MekitError, match="the classes of the file"):
         load("elrcn", path, classes=("x", "y"))
+
+
+# ---- who reads what
+class Gated(nn.Module):
+    "Two streams, one of which gates the other; the gate of the first picture is also read at the end"
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.gone, self.head = nn.Conv2d(2, 4, 1), nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 1), nn.Identity(), nn.Linear(4, 2)
+
+    def forward(self, x, y):
+        gate = self.a(x).sigmoid()
+        out = torch.zeros_like(gate)
+        out[:] = self.c(self.gone(self.b(y)) * gate)
+        return self.head((out + gate).mean((2, 3)))
+
+
+def test_steps_read_what_they_received():
+    found = steps(Gated(), torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4))
+    assert [(s.name, s.reads) for s in found] == [("a", (-1,)), ("b", (-2,)), ("c", (0, 1)), ("head", (0, 2))]
+
+
+def test_figures_show_attention_and_each_heads_branch():
+    def reads(model, **options):
+        found = steps(model, **options)
+        return {s.name: {found[i].name for i in s.reads if i >= 0} for s in found}
+    assert reads(RCNA(ABC))["head"] == {"mean", "rest.0"} and reads(RCNS(ABC))["head"] == {"mean"}
+    heads = reads(EthnicMER(ABC, branches="resnet10", size=32), whole=("emotion", "group"))
+    assert heads["head"] == {"emotion", "group"} and heads["emotion_head"] == {"emotion"} and heads["group_head"] == {"group"}
+    stages = tuple(f"{branch}.layer{k}" for branch in ("flow", "magnified") for k in (1, 2, 3, 4))
+    gates = reads(InfuseNetSmall(ABC), whole=("magnifier.encoder", "magnifier.manipulator", *stages))
+    assert all(gates[f"magnified.layer{k + 1}"] == {f"magnified.layer{k}", f"flow.layer{k}"} for k in (1, 2, 3)) and gates["flow.conv1"] == set()
+
+
+def test_a_figure_has_a_box_for_inputs_that_are_read_apart():
+    import matplotlib.pyplot as plt
+    figure = draw(Gated(), torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4), lanes=("a", ("b", "c")), read=("first", "second"))
+    assert {"first", "second"} <= {t.get_text() for t in figure.axes[0].texts} and len(figure.axes[0].lines) == 6
+    plt.close(figure)
+    with pytest.raises(MekitError, match="read as one text, or 2 of them"):
+        draw(Gated(), torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4), read=("first",))
+
+
+# ---- EthnicMER in training
+def test_fit_teaches_the_final_and_the_emotion_head():
+    torch.manual_seed(0)
+    model = EthnicMER(ABC, branches="resnet10", size=32)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    fit(model, model.example(4)[0], torch.eye(3)[[0, 1, 2, 0]], epochs=1)
+    moved = {head: not torch.equal(before[f"{head}.weight"], model.state_dict()[f"{head}.weight"]) for head in ("head", "emotion_head", "group_head")}
+    assert moved == dict(head=True, emotion_head=True, group_head=False) and "fit trains the final and the emotion head" in model.facts.fidelity
+
+
+def test_branches_of_ones_own_are_explained_at_their_last_convolution():
+    def tiny(): return nn.Sequential(nn.Conv2d(3, 8, 5), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = EthnicMER(ABC, branches=tiny, size=24)
+    assert model.cam_layer == "emotion.2" and attribute(model, model.example(2)[0], "b").layer == "emotion.2"
+    assert EthnicMER(ABC, branches=lambda: nn.Sequential(nn.Flatten(), nn.Linear(48, 8)), size=4).cam_layer == ""
+
+
+def test_elrcn_takes_no_flow_of_another_clip():
+    from mekit.data.synthetic import synthesize
+    from mekit.motion.flow import flow
+    small, large = (synthesize({"AU12": 2.}, fps=30, size=size, seed=1) for size in (96, 128))
+    with pytest.raises(MekitError, match=r"elrcn.prepare: expected a flow of the clip's size \(96, 96\), received \(128, 128\)"):
+        ELRCN(ABC).prepare(small, flow=flow(large, pairs=[(0, k) for k in range(1, 10)]))

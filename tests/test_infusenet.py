@@ -167,3 +167,37 @@ def test_imagenet_weights_fill_both_trunks(tmp_path):
     net = InfuseNetSmall(UNITS)
     assert all(start_from(trunk, tmp_path / "r.pth").complete for trunk in (net.flow, net.magnified))
     assert all(torch.equal(t.layer4[0].conv2.weight, theirs.layer4[0].conv2.weight) for t in (net.flow, net.magnified))
+
+
+def test_start_from_fills_both_trunks_and_the_magnifier(tmp_path):
+    from mekit.models.resnet import ResNet
+    from mekit.motion.latent import load_magnifier
+    theirs, magnifier = ResNet(7, depth=10, width=24), load_magnifier()
+    torch.save(theirs.state_dict(), tmp_path / "r.pth")
+    for trunks in (tmp_path / "r.pth", theirs.state_dict()):
+        net = InfuseNetSmall(UNITS)
+        assert all(fit.complete and fit.left_out == ("fc.weight", "fc.bias") for fit in net.start_from(trunks, magnifier))
+        assert all(torch.equal(trunk.layer4[0].conv2.weight, theirs.layer4[0].conv2.weight) for trunk in (net.flow, net.magnified))
+        assert all(torch.equal(a, b) for a, b in zip(net.magnifier.state_dict().values(), magnifier.state_dict().values()))
+    before = net.flow.conv1.weight.clone()
+    assert InfuseNetSmall(UNITS).start_from(magnifier=magnifier) == () and torch.equal(net.flow.conv1.weight, before)
+    with pytest.raises(MekitError, match="a ResNet file, its state dict or a magnifier, received none"):
+        net.start_from()
+    with pytest.raises(MekitError, match="start_from a state dict: .*cannot start from these") as error:
+        net.start_from(ResNet(7, depth=18, width=8).state_dict())
+    assert "strict" not in str(error.value)         # no advice that start_from cannot take
+    with pytest.raises(MekitError, match="tensors by name, received int"):
+        net.start_from({"epoch": 3})
+
+
+@pytest.mark.parametrize("options, says", [(dict(window=3), "window as True or False, received 3"), (dict(detach_gates="no"), "detach_gates as True or False"), (dict(shared_head="no"), "shared_head as True or False")])
+def test_truths_are_true_or_false(options, says):
+    with pytest.raises(MekitError, match=says):
+        InfuseNetSmall(UNITS, **options)
+
+
+def test_one_onset_for_three_apexes_is_refused(net, inputs):
+    flow, onset, apex, window = inputs
+    for call in (net, lambda *x: net.predict(x), lambda *x: net.logits(x, batch=1)):
+        with pytest.raises(MekitError, match="as many samples each, received 3 and 1 and 3 and 3"):
+            call(flow, onset[:1], apex, window)

@@ -248,7 +248,7 @@ def test_maps(seed, c, size):
     assert max(p.norm(dim=1).max().item() for p in (x, y, mobius_add(x, y, c))) < c**-.5
     assert torch.allclose(log0(x, c), v, atol=1e-7) and torch.allclose(mobius_add(torch.zeros_like(x), x, c), x) and torch.allclose(mobius_add(x, torch.zeros_like(x), c), x)
     assert torch.allclose(mobius_add(-x, x, c), torch.zeros_like(x), atol=1e-8) and torch.allclose(mobius_add(-x, mobius_add(x, y, c), c), y, atol=1e-6)
-    assert torch.allclose(hyperbolic_norm(v, c), 2 * v.norm(dim=1), atol=1e-6)
+    assert torch.allclose(hyperbolic_norm(v), 2 / c**.5 * (c**.5 * exp0(v, c).norm(dim=1)).atanh(), atol=1e-4)
     assert clip_norm(v, .5).norm(dim=1).max() < .5 + 1e-9 and torch.equal(clip_norm(v, 1e3), v)
 
 
@@ -312,3 +312,11 @@ def test_calibration():
     for wrong, words in ((([1, 1, 1], [1, 2, 3]), "a constant"), (([1, 2], [1, 2]), "3 or more"), (([1, 2, np.nan], [1, 2, 3]), "finite"), (([1, 2, 3], [1, 2]), "equal length")):
         with pytest.raises(MekitError, match=words):
             calibration(*wrong)
+
+
+def test_the_norm_of_long_changes_is_their_length():
+    v = torch.tensor([[5., 0.], [12., 0.], [0., 300.], [0., 0.]])
+    assert torch.allclose(hyperbolic_norm(v), torch.tensor([10., 24., 600., 0.]), atol=1e-6)
+    with pytest.raises(MekitError, match="a radius of"):
+        HyperbolicSiamese(("a",), curvature=50.)
+    HyperbolicSiamese(("a",), curvature=50., radius=.4), HyperbolicSiamese(("a",), curvature=50., geometry="euclidean")

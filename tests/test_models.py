@@ -216,3 +216,37 @@ def test_wrong_labels(labels):
 def test_no_door_for_test_data():
     import inspect
     assert not {p for p in inspect.signature(fit).parameters if "test" in p or "valid" in p or "stop" in p}
+
+
+@pytest.mark.parametrize("name, x, message", [
+    ("hyperbolic", lambda x: x[0], "2 inputs .*, received 1"), ("hyperbolic", lambda x: x + x, "2 inputs .*, received 4"), ("hyperbolic", lambda x: (x[0], x[1][:1]), "as many samples each, received 4 and 1"),
+    ("hyperbolic", lambda x: (), "2 inputs .*, received 0"), ("ststnet", lambda x: x + x, r"1 input \(n 3 28 28\), received 2")])
+def test_inputs_that_do_not_belong_together(name, x, message):
+    model = build(name, n_out=2)
+    given = x(model.example(4))
+    for ask in (lambda: model.predict(given), lambda: model.logits(given, batch=1), lambda: fit(model, given, torch.eye(2)[[0, 1, 0, 1]], epochs=1)):
+        with pytest.raises(MekitError, match=message):
+            ask()
+
+
+def test_forward_wants_tensors():
+    with pytest.raises(MekitError, match=r"hyperbolic: expected tensors \(n 3 64 64\), \(n 3 64 64\), received list, int"):
+        build("hyperbolic", n_out=2)([1, 2], 3)
+
+
+@pytest.mark.parametrize("name, options, message", [
+    ("sssnet", dict(dropout=1.5), "sssnet: expected dropout from 0 to below 1, received 1.5"), ("off_apexnet", dict(dropout=-.1), "dropout from 0"), ("rcn_a", dict(dropout=2), "dropout from 0"), ("ststnet", dict(dropout=True), "dropout from 0"),
+    ("elrcn", dict(size=8), "size as a whole number of 16 or more, received 8"), ("elrcn", dict(hidden=-1), "hidden as a whole number of 1 or more"), ("elrcn", dict(hidden="a"), "hidden as a whole"), ("elrcn", dict(grey="no"), "grey as True or False"),
+    ("elrcn", dict(trunk="resnet18", size=16), "size as a whole number of 32"), ("ethnicmer", dict(size=0), "size as a whole number of 32 or more, received 0"), ("ethnicmer", dict(size="a"), "size as a whole number"),
+    ("rcn_s", dict(unused=1), "unused as True or False"), ("flow_resnet", dict(photographic="yes"), "photographic as True or False"), ("ststnet", dict(multilabel="no"), "multilabel as True or False"),
+    ("hyperbolic", dict(curvature=50.), "a radius of 0.42 or less with curvature 50"), ("hyperbolic", dict(radius=9.), "a radius of 3.6 or less")])
+def test_options_out_of_range(name, options, message):
+    with pytest.raises(MekitError, match=message):
+        build(name, n_out=3, **options)
+
+
+def test_number_of_outputs_may_be_numpys():
+    assert len(build("ststnet", n_out=np.int64(3)).classes) == 3
+    for wrong in (3.0, True, np.float64(3)):
+        with pytest.raises(MekitError, match="n_out of 1 or more"):
+            build("ststnet", n_out=wrong)

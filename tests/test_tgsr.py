@@ -126,3 +126,18 @@ def test_features_come_from_their_region():
     moved[:, 4:10, 4:10] = draws.integers(0, 255, (16, 6, 6), np.uint8)
     changed = np.flatnonzero(np.abs(region_features(moved) - region_features(still)).max(1) > 1e-9)
     assert set(changed) == {0, 1, 5, 21}
+
+
+def test_settings_that_cannot_be_tried_are_said():
+    draw = np.random.default_rng(0)
+    x, labels, people = draw.normal(size=(20, 4, 3)), np.tile([0, 1], 10), np.repeat(range(5), 4)
+    chosen = [choose_on_source(source, labels, people, kappas=(2, 9), xis=(.1,)) for source in (x, x.tolist())]
+    assert chosen[0].table.equals(chosen[1].table) and chosen[0].table.kappa.tolist() == [2]
+    with pytest.raises(MekitError, match=r"choose_on_source: expected kappas from 1 to 4, the number of groups, at least one, received \[5, 20, 50, 85\]"):
+        choose_on_source(x, labels, people)
+    with pytest.raises(MekitError, match="one xi or more"):
+        choose_on_source(x, labels, people, kappas=(2,), xis=())
+    with pytest.raises(MekitError, match=r"features by group \(n k d\)"):
+        choose_on_source(x[:, 0], labels, people)
+    with pytest.raises(MekitError, match="choose_on_target_labels_which_leaks: expected kappas from 1 to 4"):
+        choose_on_target_labels_which_leaks(x, labels, x, labels)

@@ -16,7 +16,7 @@ from mekit.models.zoo import NETWORKS, ZOO, build, load, models, save
 
 SMALL = dict(flow_resnet=dict(depth=10, size=32), ethnicmer=dict(branches="resnet10", size=32), infusenet=dict(size=32), infusenet_small=dict(size=32), elrcn=dict(frames=5, size=32),
              **{f"rcn_{v}": dict(features=16) for v in "aswpcf"})
-SIDE = dict(ethnicmer=("emotion_head", "group_head"), **dict.fromkeys(("infusenet", "infusenet_small"), ("magnifier.decoder", "magnified.conv1", "magnified.bn1")))     # no part of what `forward` answers
+SIDE = dict(ethnicmer=("group_head",), **dict.fromkeys(("infusenet", "infusenet_small"), ("magnifier.decoder", "magnified.conv1", "magnified.bn1")))     # no part of what `forward` answers
 COUNTS = dict(ststnet=(1_683, 5_292), sssnet=(1_349_251, 1_351_564), off_apexnet=(807_909, 817_134), flow_resnet=(11_178_051, 11_182_668), constant=(0, 0), flow_svm=(0, 0), lbptop_svm=(0, 0),
               rcn_a=(15_331, 22_540), rcn_s=(15_331, 22_540), rcn_w=(13_795, 21_004), rcn_p=(13_795, 21_004), rcn_c=(13_795, 21_004), rcn_f=(13_555, 20_764))
 NAMES = tuple(network.name for network in NETWORKS)

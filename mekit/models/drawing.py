@@ -6,7 +6,7 @@
 __all__ = ['Step', 'steps', 'layers', 'unused', 'draw']
 
 # %% ../../nbs/40b_models.drawing.ipynb #6161098a
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +18,7 @@ from ..core import need
 from .base import Network, count_parameters, evaluating
 from ..viz.style import COLOURS, paper_style
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 # %% ../../nbs/40b_models.drawing.ipynb #ea497172
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Step:
     title: str                  # what is written on it
     shape: tuple[int, ...]      # of one sample of its output
     parameters: int             # 0 where the layer was counted before
+    reads: tuple[int, ...] = ()     # places, in the list of steps, of those it computes with; -1, -2: the first input, the second
 
 _SHORT = {"BatchNorm2d": "norm", "BatchNorm1d": "norm", "LayerNorm": "norm", "ReLU": "ReLU", "Dropout": "drop-out", "Dropout2d": "drop-out", "GELU": "GELU", "Tanh": "tanh", "Sigmoid": "sigmoid", "Identity": "", "Flatten": "flatten"}
 _KINDS = {"conv": "Conv", "pool": "Pool", "linear": "Linear", "recurrent": ("LSTM", "GRU", "RNN")}
@@ -42,6 +44,32 @@ def _title(layer: nn.Module) -> tuple[str, str]:
     if kind == "pool": return kind, "mean" if "Avg" in name else "max"
     return (kind, "linear") if kind == "linear" else (kind, _SHORT.get(name, name))
 
+# %% ../../nbs/40b_models.drawing.ipynb #1285e6d7
+def _tensors(values):
+    "All tensors in nested lists, tuples and dictionaries"
+    if isinstance(values, torch.Tensor): yield values
+    elif isinstance(values, (list, tuple, dict)):
+        for value in values.values() if isinstance(values, dict) else values: yield from _tensors(value)
+
+class _Trace(TorchFunctionMode):
+    "The steps, or inputs, that every tensor of a forward pass was computed from"
+    def __init__(self, inputs):
+        super().__init__()
+        self.known = {}         # id of a tensor -> the tensor, kept so that no other gets its id, and its sources
+        for k, x in enumerate(inputs): self.note(x, {-1 - k})
+
+    def note(self, values, sources) -> None:
+        self.known |= {id(t): (t, frozenset(sources)) for t in _tensors(values)}
+
+    def sources(self, *values) -> frozenset:
+        return frozenset().union(*(self.known[id(t)][1] for t in _tensors(values) if id(t) in self.known))
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        self.note(args[:1] if out is None else out, self.sources(args, kwargs))       # x[i] = y answers nothing and changes x
+        return out
+
+# %% ../../nbs/40b_models.drawing.ipynb #00232af4
 def steps(model: nn.Module,
           *inputs: torch.Tensor,            # default: `model.example(1)`
           whole: tuple[str, ...] = (),      # names of modules to show as one step
@@ -49,35 +77,41 @@ def steps(model: nn.Module,
          ) -> list[Step]:                   # in the order of computation
     "What a forward pass computes, noted by hooks"
     need(inputs or isinstance(model, Network), "steps", expected="inputs, since this module has no example of its own", received="none")
-    named, found, counted, titles = dict(model.named_modules()), [], set(), titles or {}
+    named, titles, inputs = dict(model.named_modules()), titles or {}, inputs or model.example(1)
     lost = [name for name in (*whole, *titles) if name not in named]
     need(not lost, "steps", expected="names of modules", received=", ".join(lost), do=f"There are: {', '.join(list(named)[1:])}.")
     def inside(name): return any(name.startswith(f"{w}.") for w in whole)
-    leaves = {n: m for n, m in named.items() if n and (n in whole or not list(m.children())) and not inside(n)}
-    def listen(name):
-        def note(module, args, out):
-            out = out[0] if isinstance(out, tuple) else out
-            new = count_parameters(module) if name not in counted else 0
-            counted.add(name)
-            kind, title = ("block", name) if name in whole else _title(module)
-            found.append(Step(name, kind, titles.get(name, title), tuple(out.shape[1:]), new))
-        return note
-    hooks = [m.register_forward_hook(listen(n)) for n, m in leaves.items()]
+    def shown(name, module): return name in whole or name in titles or not list(module.children()) and not isinstance(module, nn.Identity)
+    leaves, found, trace = {n: m for n, m in named.items() if n and shown(n, m) and not inside(n)}, [], _Trace(inputs)
+    hooks = [m.register_forward_hook(_note(n, n in whole, titles, found, trace), with_kwargs=True) for n, m in leaves.items()]
     try:
-        with evaluating(model), torch.no_grad(): model(*(inputs or model.example(1)))
+        with evaluating(model), torch.no_grad(), trace: model(*inputs)
     finally:
         for hook in hooks: hook.remove()
     return _joined(found)
 
+def _note(name: str, whole: bool, titles: dict, found: list, trace: _Trace):
+    "A hook that adds a step"
+    def note(module, args, options, out):
+        reads, first = trace.sources(args, options), next(_tensors(out))
+        trace.note(out, {len(found)})
+        new = 0 if any(step.name == name for step in found) else count_parameters(module)
+        kind, title = ("block", name) if whole else _title(module)
+        found.append(Step(name, kind, titles.get(name, title), tuple(first.shape[1:]), new, tuple(sorted(reads))))
+    return note
+
 def _joined(found: list[Step]) -> list[Step]:
     "Normalisation, activation and drop-out written on the step they follow"
-    out = []
-    for step in found:
-        follows = out and step.kind == "other" and step.title in _SHORT.values() and step.shape == out[-1].shape
-        if not follows: out.append(step); continue
-        last = out[-1]
-        title = f"{last.title} + {step.title}" if step.title and step.title not in last.title else last.title
-        out[-1] = Step(last.name, last.kind, title, last.shape, last.parameters + step.parameters)
+    out, place = [], {}         # place: of each step found, in `out`
+    for k, step in enumerate(found):
+        reads = tuple(sorted({place.get(j, j) for j in step.reads}))
+        follows = step.kind == "other" and step.title in _SHORT.values() and out and reads == (len(out) - 1,) and step.shape == out[-1].shape
+        if follows:
+            last = out.pop()
+            title = f"{last.title} + {step.title}" if step.title and step.title not in last.title else last.title
+            out.append(replace(last, title=title, parameters=last.parameters + step.parameters))
+        else: out.append(replace(step, reads=reads))
+        place[k] = len(out) - 1
     return out
 
 # %% ../../nbs/40b_models.drawing.ipynb #fb461943
@@ -98,30 +132,6 @@ def unused(model: nn.Module, *inputs) -> dict[str, int]:      # name of a parame
 # %% ../../nbs/40b_models.drawing.ipynb #fe669eb4
 _COLOURS = dict(conv=COLOURS["sky"], pool=COLOURS["yellow"], linear=COLOURS["orange"], recurrent=COLOURS["purple"], block=COLOURS["green"], other="#D0D0D0", input="#FFFFFF")
 
-def _places(lane_of: list) -> list[tuple[float, float]]:      # column of each box
-    "Lanes run side by side; everything else comes after all that came before"
-    free, column, out = {}, 0, []
-    for lane in lane_of:
-        if lane is None:
-            out.append(max([column, *free.values()]))
-            column, free = out[-1] + 1, {}
-        else:
-            out.append(free.get(lane, column))
-            free[lane] = out[-1] + 1
-    return out
-
-def _lines(lane_of: list) -> list[tuple[int, int]]:      # from box, to box
-    "A step reads the one before it in its lane, or the ends of all lanes"
-    out, common, ends = [], 0, {}
-    for k, lane in enumerate(lane_of[1:], 1):
-        if lane is None:
-            out += [(j, k) for j in (list(ends.values()) or [common])]
-            common, ends = k, {}
-        else:
-            out.append((ends.get(lane, common), k))
-            ends[lane] = k
-    return out
-
 def _box(ax, x: float, y: float, shape: tuple[int, ...], kind: str, words: str, below: str) -> None:
     "One step: a stack of plates, its words above, its shape below"
     maps = len(shape) >= 3
@@ -132,26 +142,74 @@ def _box(ax, x: float, y: float, shape: tuple[int, ...], kind: str, words: str, 
     ax.text(x + .02 * deep, y + high / 2 + .045 * deep + .08, words.replace(" + ", "\n").replace(" dilated", "\ndilated"), ha="center", va="bottom", fontsize=7, linespacing=1.05)
     ax.text(x + .02 * deep, y - high / 2 - .08, below, ha="center", va="top", fontsize=7, linespacing=1.05)
 
+# %% ../../nbs/40b_models.drawing.ipynb #55fbae74
+def _in_lane(name: str, lanes: tuple) -> int | None:
+    "Which lane a module belongs to; a lane is the beginning of a name, or several of them"
+    each = [(lane,) if isinstance(lane, str) else lane for lane in lanes]
+    return next((k for k, lane in enumerate(each) if any(name == start or name.startswith(f"{start}.") for start in lane)), None)
+
+def _read_boxes(found: list[Step], shown, read) -> list[tuple]:     # words, shape, numbers of the inputs
+    "One box for all inputs; with words for each, one for those that the same steps read"
+    if isinstance(read, str): return [(read, tuple(shown[0].shape[1:]), {-1 - k for k in range(len(shown))})]
+    need(len(read) == len(shown), "draw", expected=f"read as one text, or {len(shown)} of them", received=repr(read))
+    by = {}
+    for k in range(len(shown)): by.setdefault(tuple(i for i, s in enumerate(found) if -1 - k in s.reads), []).append(k)
+    return [(",\n".join(read[k] for k in ks), tuple(shown[ks[0]].shape[1:]), {-1 - k for k in ks}) for readers, ks in by.items() if readers]
+
+def _columns(lane_of: list, sources: list) -> list[int]:
+    "A step stands behind what it reads and behind its lane; one outside the lanes, behind everything. Inputs come first"
+    out, last = [], {}
+    for lane, read in zip(lane_of, sources):
+        lane_ends = out if lane is None else [last.get(lane, -1), last.get(None, -1)]
+        out.append(max([-1, *lane_ends, *(out[j] for j in read)]) + 1 if read else 0)
+        last[lane] = out[-1]
+    return out
+
+def _line(ax, at: list, j: int, k: int, jumps: int) -> bool:
+    "From what is read to who reads it; below the boxes that stand in between, and then each jump a little beside the others"
+    (x, y), (to, end) = at[j], at[k]
+    level, between = abs(y - end) < .1, any(abs(other - y) < .1 and x < place < to for place, other in at)
+    aside, down = .8 - .06 * (jumps % 4), y - 1.05 - .07 * (jumps % 4)
+    path = ([x, x + aside, x + aside, to - aside, to - aside, to], [y, y, down, down, y, y]) if level and between else ([x, to], [y, end])
+    ax.plot(*path, color="#909090" if level and not between else COLOURS["blue"], lw=.8, zorder=0)
+    return level and between
+
+# %% ../../nbs/40b_models.drawing.ipynb #f66fdea4
 def draw(model: nn.Module,
          *inputs: torch.Tensor,             # default: `model.example(1)`
          whole: tuple[str, ...] = (),       # names of modules drawn as one step
-         lanes: tuple[str, ...] = (),       # beginnings of names of streams drawn under one another
+         lanes: tuple = (),                 # beginnings of names, one or several a lane: streams drawn under one another
          titles: dict | None = None,        # name of a module -> words
-         read: str = "u, v, strain",        # words for the input
+         read: str | tuple = "u, v, strain",     # words for the input, or for each of several
          columns: int = 9,                  # steps in a row
         ) -> Figure:
-    "The architecture as one forward pass shows it"
+    "The architecture as one forward pass shows it: a line from every step to those that compute with its result"
     found, shown = steps(model, *inputs, whole=whole, titles=titles), inputs or model.example(1)
-    lane_of = [None, *(next((k for k, lane in enumerate(lanes) if s.name == lane or s.name.startswith(f"{lane}.")), None) for s in found)]
-    middle, column = max(len(lanes) - 1, 0) / 2, _places(lane_of)
-    boxes = [(tuple(shown[0].shape[1:]), "input", read, ""), *((s.shape, s.kind, s.title, f"\n{s.parameters:,}" if s.parameters else "") for s in found)]
-    rows, tall, width = max(column) // columns + 1, 2.4 * max(len(lanes), 1), min(columns, max(column) + 1)
+    ins = _read_boxes(found, shown, read)
+    sources = [[] for _ in ins] + [[j for j, (*_, numbers) in enumerate(ins) if numbers & set(s.reads)] + [len(ins) + i for i in s.reads if i >= 0] for s in found]
+    step_lanes = [_in_lane(s.name, lanes) for s in found]
+    meant = [{lane for lane, s in zip(step_lanes, found) if numbers & set(s.reads)} for *_, numbers in ins]
+    lane_of = [next(iter(m)) if len(m) == 1 else None for m in meant] + step_lanes
+    boxes = [(shape, "input", words, "") for words, shape, _ in ins] + [(s.shape, s.kind, s.title, f"\n{s.parameters:,}" if s.parameters else "") for s in found]
+    column = _columns(lane_of, sources)
+    lines = [(j, k) for k, read_by in enumerate(sources) for j in read_by if column[j] // columns == column[k] // columns]      # none from the end of a row to the next
+    paper = _paper(column, lane_of, lanes, columns)
+    _paint(paper, boxes, lines)
+    return paper[0]
+
+def _paper(column: list, lane_of: list, lanes: tuple, columns: int) -> tuple:      # figure, axes, place of every box
+    "An empty figure that has room for all boxes"
+    middle, rows, tall, wide = max(len(lanes) - 1, 0) / 2, max(column) // columns + 1, 2.4 * max(len(lanes), 1), min(columns, max(column) + 1)
     at = [(1.6 * (c % columns), -tall * (c // columns) - 2.4 * (middle if lane is None else lane)) for c, lane in zip(column, lane_of)]
+    with paper_style(): fig, ax = plt.subplots(figsize=(.98 * wide + .2, .6 * (tall * rows + .4)), layout="constrained")
+    ax.set(xlim=(-.8, 1.6 * wide - .7), ylim=(1.1 - tall * rows, 1.5), aspect="equal")
+    ax.axis("off")
+    return fig, ax, at
+
+def _paint(paper: tuple, boxes: list, lines: list) -> None:
+    "Lines, then boxes"
+    _, ax, at = paper
     with paper_style():
-        fig, ax = plt.subplots(figsize=(.98 * width + .2, .6 * (tall * rows + .3)), layout="constrained")
-        for j, k in _lines(lane_of):
-            if column[j] // columns == column[k] // columns: ax.plot(*zip(at[j], at[k]), color="#909090", lw=.8, zorder=0)
+        jumps = 0
+        for j, k in lines: jumps += _line(ax, at, j, k, jumps)
         for (x, y), (shape, kind, words, count) in zip(at, boxes): _box(ax, x, y, shape, kind, words, " x ".join(map(str, shape)) + count)
-        ax.set(xlim=(-.8, 1.6 * width - .7), ylim=(1.3 - tall * rows, 1.5), aspect="equal")
-        ax.axis("off")
-    return fig

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from ..core import choose, need, verb
 from ..data.clip import Clip
-from .base import Facts, Inputs, MotionModel, face_size
+from .base import check_truth, check_whole, Facts, Inputs, MotionModel, face_size
 from .resnet import ResNet
 from ..motion.flow import Flow, flow as optical_flow
 from ..motion.strain import area_resize, network_input
@@ -22,7 +22,7 @@ _VGG = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 51
 
 class VGG16(nn.Module):
     "VGG-16 up to its second linear layer (Simonyan and Zisserman 2015), with torchvision's names"
-    width, side, last = 4096, 224, "features.29"      # last: the layer with the last maps
+    width, side, least, last = 4096, 224, 32, "features.29"      # features; usual and smallest side of a picture; the layer with the last maps
     def __init__(self, channels: int):
         super().__init__()
         parts, into = [], channels
@@ -37,7 +37,7 @@ class VGG16(nn.Module):
 
 class SmallTrunk(nn.Sequential):
     "Four convolutions that each halve the size, then the mean (ours)"
-    width, side, last = 128, 50, "14"
+    width, side, least, last = 128, 50, 16, "14"
     def __init__(self, channels: int):
         widths, parts = (channels, 16, 32, 64, self.width), []
         for into, out in zip(widths, widths[1:]): parts += [nn.Conv2d(into, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU(), nn.MaxPool2d(2)]
@@ -45,7 +45,7 @@ class SmallTrunk(nn.Sequential):
 
 class ResNetTrunk(ResNet):
     "ResNet-18 without its last layer"
-    width, side, last = 512, 64, "layer4"
+    width, side, least, last = 512, 64, 32, "layer4"
     def __init__(self, channels: int):
         super().__init__(1, channels=channels)
         self.fc = nn.Identity()
@@ -77,9 +77,12 @@ class ELRCN(MotionModel):
         make = TRUNKS[choose(trunk, TRUNKS, where=self.name, what="trunk")]
         choose(enrich, ("spatial", "temporal"), where=self.name, what="enrich")
         need(isinstance(frames, int) and frames >= 2, self.name, expected="frames of 2 or more", received=repr(frames))
-        self.size, self.frames, self.kinds = size or make.side, frames, tuple(CHANNELS)[:3 if grey else 2]
+        check_truth(grey, self.name, "grey")
+        for what, value, least in (("size", size, make.least), ("hidden", hidden, 1)):
+            if value is not None: check_whole(value, self.name, what, least=least)
+        self.size, self.frames, self.kinds = make.side if size is None else size, frames, tuple(CHANNELS)[:3 if grey else 2]
         need(trunk != "vgg16" or self.size == 224, self.name, expected="size 224 with VGG-16", received=self.size)
-        self.channels, hidden = sum(CHANNELS[k] for k in self.kinds), hidden or (3000 if trunk == "vgg16" else 128)
+        self.channels, hidden = sum(CHANNELS[k] for k in self.kinds), (3000 if trunk == "vgg16" else 128) if hidden is None else hidden
         self.apart = enrich == "temporal"
         self.trunks = nn.ModuleDict({k: make(3) for k in self.kinds} if self.apart else {"all": make(self.channels)})
         self.cam_layer = f"trunks.{next(iter(self.trunks))}.{make.last}"
@@ -126,6 +129,7 @@ def sequence(model: ELRCN, clip, between: str, flow) -> Inputs:
     pairs = np.stack([steps * 0 if between == "first" else steps - 1, steps], 1)
     motion = optical_flow(frames, pairs=pairs) if flow is None else flow
     need(len(motion.uv) == len(steps), "elrcn.prepare", expected=f"a flow of {len(steps)} pairs", received=f"{len(motion.uv)}")
+    need(tuple(motion.uv.shape[2:]) == clip.shape, "elrcn.prepare", expected=f"a flow of the clip's size {clip.shape}", received=f"{tuple(motion.uv.shape[2:])}")
     iod = face_size(clip, motion, model.name)
     u, v, strain = network_input(motion.uv, iod=iod, size=model.size, scaling=model.scaling).transpose(1, 0, 2, 3)
     parts = [u, v, np.hypot(u, v), strain]

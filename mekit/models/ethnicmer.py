@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 from ..core import choose, need
-from .base import Facts, MotionModel
+from .base import check_whole, Facts, MotionModel
 from .resnet import ResNet, start_from
+from .wrap import last_convolution
 from ..weights import Fit
 from torch import nn
 from torch.nn import functional as F
@@ -38,7 +39,7 @@ class EthnicMER(MotionModel):
     "Emotion and group branches on the same flow, mean of their features (EthnicMER 2025, framework A2)"
     name, size, channels, cam_layer = "ethnicmer", 112, 3, "emotion.layer4"
     facts = Facts("F", "onset-apex flow and strain, 112 x 112 (paper: 224 x 224)", "residual (paper: transformer)", "multi-task, two branches", "CASME II and SAMM joined, 3 classes, LOSO; within and across groups",
-                  "heads and loss exact; branches ours (the paper's are TinyViT-21M); input ours", "two trunks of 11,176,512 and three linear heads; mean of features", "GPL-3.0 code; not bundled", "EthnicMER 2025")
+                  "heads and loss exact, the group's by three_losses in a loop of your own: fit trains the final and the emotion head; branches ours (the paper's are TinyViT-21M); input ours", "two trunks of 11,176,512 and three linear heads; mean of features", "GPL-3.0 code; not bundled", "EthnicMER 2025")
 
     def __init__(self,
                  classes: tuple[str, ...],          # names of the emotions
@@ -50,9 +51,11 @@ class EthnicMER(MotionModel):
                  size: int = 112):                  # pixels a side
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
         need(isinstance(groups, (list, tuple)) and len(set(groups)) == len(groups) > 1, self.name, expected="two groups or more, each once", received=repr(groups))
+        check_whole(size, self.name, "size", least=32 if isinstance(branches, str) else 1)
         self.size, self.groups = size, tuple(groups)
         (self.emotion, width), (self.group, _) = branch(branches, size), branch(branches, size)
-        if isinstance(branches, str): self.cam_layer = "emotion.layer4"
+        last = "layer4" if isinstance(branches, str) else last_convolution(self.emotion)
+        self.cam_layer = f"emotion.{last}" if last else ""
         self.emotion_head, self.group_head = nn.Linear(width, len(self.classes)), nn.Linear(width, len(self.groups))
         self.head = nn.Linear(width, len(self.classes))
 
@@ -62,8 +65,15 @@ class EthnicMER(MotionModel):
         emotion, group = self.emotion(x), self.group(x)
         return dict(final=self.head((emotion + group) / 2), emotion=self.emotion_head(emotion), group=self.group_head(group))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:     # n 3 size size -> n classes, logits of the final head
-        return self.heads(x)["final"]
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:     # n 3 size size -> logits of the final head and of the emotion branch, n classes each
+        heads = self.heads(x)
+        return heads["final"], heads["emotion"]
+
+    def final(self, output) -> torch.Tensor:
+        return output[0]
+
+    def taught(self, output) -> tuple[torch.Tensor, torch.Tensor]:
+        return output       # what labels of emotions can teach; groups need `three_losses`
 
     def start_from(self, path, *, keys=None) -> tuple[Fit, Fit]:
         "Load ImageNet weights that the user has into both branches"

@@ -8,7 +8,7 @@ __all__ = ['FlowResNet']
 # %% ../../nbs/42b_models.flow_resnet.ipynb #031882cf
 import torch
 from ..core import need
-from .base import Facts, MotionModel
+from .base import check_truth, Facts, MotionModel
 from .resnet import ResNet, start_from
 from ..weights import Fit
 from torch import nn
@@ -32,6 +32,7 @@ class FlowResNet(MotionModel):
                  photographic: bool = False):       # shift and scale a 0..1 picture as ImageNet weights expect
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
         need(isinstance(size, int) and size >= 32, self.name, expected="size of 32 pixels or more", received=repr(size))
+        check_truth(photographic, self.name, "photographic")
         need(not photographic or scaling == "minmax", self.name, expected="scaling='minmax' with photographic=True", received=f"scaling={scaling!r}", do="ImageNet's mean and spread belong to pictures of 0..1.")
         self.size, self.photographic, self.trunk = size, photographic, ResNet(len(self.classes), depth=depth)
         for key, value in (("mean", _MEAN), ("spread", _SPREAD)): self.register_buffer(key, torch.tensor(value).view(1, 3, 1, 1), persistent=False)

@@ -104,6 +104,8 @@ class HyperbolicSiamese(MotionModel):
         need(isinstance(self.size, int) and self.size >= 32 and self.size % 32 == 0, self.name, expected="a size that is a multiple of 32", received=repr(self.size))
         for what, value in (("curvature", curvature), ("radius", radius)):
             need(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 100, self.name, expected=f"a {what} above 0", received=repr(value))
+        far = INSIDE / curvature**.5
+        need(geometry == "euclidean" or radius <= far, self.name, expected=f"a radius of {far:.2g} or less with curvature {curvature:g}: beyond, the ball has no room in single precision", received=f"{radius:g}")
         self.radius, self.trunk = radius, ResNet(1, depth=kind.depth, width=kind.width)
         self.trunk.fc = nn.Identity()
         self.squeeze = nn.Linear(self.trunk.features * (self.size // 32) ** 2, 8)
@@ -142,9 +144,9 @@ class HyperbolicSiamese(MotionModel):
         return Inputs((first, second), index, source.shape, source.iod, source, flow)
 
 # %% ../../nbs/47b_models.hyperbolic.ipynb #fe0b3a2b
-def hyperbolic_norm(v: torch.Tensor, c: float = .7) -> torch.Tensor:     # n d, tangent -> n
-    "Distance of `exp0(v)` from the origin, along the ball; twice the length of v"
-    return 2 / c**.5 * (c**.5 * _length(exp0(v, c))[..., 0]).atanh()
+def hyperbolic_norm(v: torch.Tensor) -> torch.Tensor:     # n d, tangent -> n
+    "Distance of `exp0(v)` from the origin, along the ball: twice the length of v, whatever the curvature"
+    return 2 * _length(v)[..., 0]       # by way of the ball, single precision reaches its edge, and infinity, near a length of 10
 
 @dataclass(frozen=True, eq=False)
 class Calibration:

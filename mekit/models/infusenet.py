@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from ..core import choose, need, verb
 from ..data.clip import Clip, resize
-from .base import Facts, Inputs, MotionModel
-from .resnet import ResNet
-from ..motion.latent import Magnifier
+from .base import check_truth, Facts, Inputs, MotionModel
+from .resnet import ResNet, start_from
+from ..motion.latent import load_magnifier, Magnifier
+from ..weights import Fit
 from torch import nn
 
 # %% ../../nbs/44_models.infusenet.ipynb #1c419384
@@ -108,7 +109,7 @@ class InfuseNet(FramesAndFlow):
         self.factor, self.latent, self.combine, self.window = factor, latent, combine, self.two_apexes if window is None else window
         self.infuse_at = tuple(infuse_at) if isinstance(infuse_at, (list, tuple)) else infuse_at
         self.norm_scope, self.detach_gates, self.head_of = norm_scope, detach_gates, head
-        _check_options(self)
+        _check_options(self, shared_head)
         self.magnifier = Magnifier()
         self.flow, self.magnified = (ResNet(1, depth=self.depth, width=self.width) for _ in range(2))
         for trunk in (self.flow, self.magnified): trunk.fc = nn.Identity()
@@ -141,6 +142,10 @@ class InfuseNet(FramesAndFlow):
     def taught(self, output) -> tuple:
         return output[:2]       # both branches; the authors' training is not published
 
+    def start_from(self, trunks=None, magnifier=None, *, keys=None) -> tuple[Fit, ...]:
+        "Begin with trained numbers: ImageNet's in both trunks (a file or a state dict), a trained magnifier (`load_magnifier()`, or its file)"
+        return _started(self, trunks, magnifier, keys)
+
 # %% ../../nbs/44_models.infusenet.ipynb #cb4e6a98
 def _infused(net, point, seen, z, maps: Infusion) -> torch.Tensor:      # features of the flow and of the magnified branch, n c h w
     "One infusion, noted down"
@@ -149,7 +154,7 @@ def _infused(net, point, seen, z, maps: Infusion) -> torch.Tensor:      # featur
     maps.flow[point], maps.gates[point], maps.before[point], maps.after[point] = seen, gate, z, after
     return after
 
-def _check_options(net) -> None:
+def _check_options(net, shared_head) -> None:
     "Refuse what is no option of the network, naming the close match"
     for value, names, what in ((net.latent, LATENTS, "latent"), (net.combine, COMBINE, "combine"), (net.norm_scope, SCOPES, "norm_scope"), (net.head_of, HEADS, "head")):
         choose(value, names, where=net.name, what=what)
@@ -157,4 +162,13 @@ def _check_options(net) -> None:
     need(not wrong, net.name, expected="infuse_at= as some of 1, 2, 3, 4, 'pool'", received=repr(wrong))
     number = isinstance(net.factor, (int, float)) and not isinstance(net.factor, bool) and 0 <= net.factor <= 1000
     need(number, net.name, expected="a factor from 0 to 1000", received=repr(net.factor))
+    for what, value in (("window", net.window), ("detach_gates", net.detach_gates), ("shared_head", shared_head)): check_truth(value, net.name, what)
     need(isinstance(net.size, int) and net.size >= 32 and net.size % 32 == 0, net.name, expected="a size that is a multiple of 32", received=repr(net.size))
+
+def _started(net, trunks, magnifier, keys) -> tuple[Fit, ...]:     # of the flow and of the magnified trunk, where there are trunks
+    need(trunks is not None or magnifier is not None, f"{net.name}.start_from", expected="a ResNet file, its state dict or a magnifier", received="none")
+    fits = () if trunks is None else tuple(start_from(trunk, trunks, keys=keys) for trunk in (net.flow, net.magnified))
+    if magnifier is not None:
+        trained = magnifier if isinstance(magnifier, Magnifier) else load_magnifier(magnifier)
+        net.magnifier.load_state_dict(trained.state_dict())
+    return fits

@@ -7,7 +7,7 @@ __all__ = ['OffApexNet']
 
 # %% ../../nbs/42a_models.off_apexnet.ipynb #ba831fd1
 import torch
-from .base import Facts, MotionModel
+from .base import check_share, Facts, MotionModel
 from torch import nn
 
 # %% ../../nbs/42a_models.off_apexnet.ipynb #e0462417
@@ -24,6 +24,7 @@ class OffApexNet(MotionModel):
                  scaling: str = "signed",           # of (u, v); the published pictures are "minmax"
                  dropout: float = .5):
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
+        check_share(dropout, self.name, "dropout")
         self.first = nn.Sequential(nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
         self.second = nn.Sequential(nn.Conv2d(6, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
         self.weigh = nn.Sequential(nn.Dropout(dropout), nn.Linear(16 * 7 * 7, 1024), nn.ReLU(), nn.Dropout(dropout))

@@ -8,7 +8,7 @@ __all__ = ['unit', 'Recurrent', 'class_attention', 'Streams', 'RCN', 'rcn_facts'
 # %% ../../nbs/43_models.rcn.ipynb #6b25763b
 import torch
 from ..core import need
-from .base import Facts, MotionModel, kaiming
+from .base import Facts, MotionModel, check_share, check_truth, kaiming
 from torch import nn
 from torch.nn import functional as F
 
@@ -75,6 +75,8 @@ class RCN(MotionModel):
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
         need(isinstance(features, int) and features > 0 and features % 4 == 0, self.name, expected="features as a multiple of 4", received=repr(features))
         need(isinstance(grid, int) and grid > 0, self.name, expected="grid of 1 or more places", received=repr(grid))
+        check_share(dropout, self.name, "dropout")
+        check_truth(unused, self.name, "unused")
         widths = [features // share for share in self.shares or ()][:None if unused or not self.order else max(self.order) + 1]
         self.first = Streams(tuple(widths), self.order or tuple(range(len(widths)))) if widths else unit(3, features, 5, padding=2)
         self.recurrent, self.grid = Recurrent(features, dense=self.dense), grid

@@ -77,14 +77,16 @@ class ResNet(nn.Module):
 
 # %% ../../nbs/40a_models.resnet.ipynb #bc4a433f
 def start_from(net: ResNet,
-               path,                # a ResNet file in torchvision's names: .pth, .pt or .safetensors
+               path,                # a ResNet file in torchvision's names (.pth, .pt or .safetensors), or its state dict
                *,
                keys=None,           # names that differ: {theirs: ours}
               ) -> Fit:
     "Load somebody's weights into everything but the last layer"
-    tensors, _ = read_checkpoint(path)
+    where = "start_from a state dict" if isinstance(path, dict) else f"start_from {getattr(path, 'name', path)}"
+    tensors = path if isinstance(path, dict) else read_checkpoint(path)[0]
+    need(all(isinstance(v, torch.Tensor) for v in tensors.values()), where, expected="tensors by name", received=", ".join(sorted({type(v).__name__ for v in tensors.values()})))
     own = {k: v for k, v in net.state_dict().items() if k.startswith("fc.")}
     ours = {k: v for k, v in tensors.items() if not k.startswith("fc.")}
-    put_into(net, ours | own, keys=keys, where=f"start_from {getattr(path, 'name', path)}")
+    put_into(net, ours | own, keys=keys, where=where, do="Give keys={theirs: ours} where only names differ; a trunk of another depth, width or number of channels cannot start from these.")
     left = tuple(k for k in tensors if k.startswith("fc."))
     return Fit(tuple(k for k in net.state_dict() if k not in own), (), (), {}, left)

@@ -7,7 +7,7 @@ __all__ = ['SSSNet']
 
 # %% ../../nbs/42_models.sssnet.ipynb #ba831fd1
 import torch
-from .base import Facts, MotionModel
+from .base import check_share, Facts, MotionModel
 from torch import nn
 
 # %% ../../nbs/42_models.sssnet.ipynb #aa2e2c15
@@ -24,6 +24,7 @@ class SSSNet(MotionModel):
                  scaling: str = "signed",           # of (u, v, strain); the published pictures are "minmax"
                  dropout: float = .5):
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
+        check_share(dropout, self.name, "dropout")
         self.first = nn.Sequential(nn.Conv2d(3, 32, 5), nn.ReLU(), nn.MaxPool2d(3, 3), nn.BatchNorm2d(32), nn.Dropout2d(dropout))
         self.second = nn.Sequential(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.Dropout2d(dropout))
         self.weigh = nn.Sequential(nn.Linear(64 * 9 * 9, 256), nn.ReLU(), nn.Dropout(dropout))

@@ -8,7 +8,7 @@ __all__ = ['STSTNet']
 # %% ../../nbs/41_models.ststnet.ipynb #3a7c9052
 import torch
 from ..core import need
-from .base import Facts, MotionModel
+from .base import check_share, Facts, MotionModel
 from torch import nn
 
 # %% ../../nbs/41_models.ststnet.ipynb #6fb01dd2
@@ -28,7 +28,7 @@ class STSTNet(MotionModel):
         super().__init__(classes, multilabel=multilabel, scaling=scaling)
         kernels = isinstance(streams, (list, tuple)) and len(streams) and all(isinstance(k, int) and not isinstance(k, bool) and k > 0 for k in streams)
         need(kernels, self.name, expected="streams as numbers of kernels, each 1 or more", received=repr(streams))
-        need(isinstance(dropout, (int, float)) and 0 <= dropout < 1, self.name, expected="dropout from 0 to below 1", received=repr(dropout))
+        check_share(dropout, self.name, "dropout")
         self.streams = nn.ModuleList(nn.Sequential(
             nn.Conv2d(self.channels, k, 3, padding=2), nn.ReLU(), nn.BatchNorm2d(k),
             nn.MaxPool2d(3, stride=3, padding=1), nn.Dropout(dropout)) for k in streams)

@@ -74,6 +74,14 @@ def mean_f1(truth, said) -> float:
     pairs = [(truth == c, said == c) for c in np.unique(truth)]
     return float(np.mean([2 * (t & s).sum() / (t.sum() + s.sum()) for t, s in pairs]))
 
+def _candidates(kappas, xis, source, where: str) -> tuple[list, list]:
+    "The settings that can be tried on so many groups of features"
+    need(source.ndim == 3, where, expected="features by group (n k d)", received=f"shape {source.shape}", do="region_features makes them of clips.")
+    possible = [k for k in np.ravel(kappas).tolist() if 1 <= k <= source.shape[1]]
+    need(possible, where, expected=f"kappas from 1 to {source.shape[1]}, the number of groups, at least one", received=f"{list(np.ravel(kappas).tolist())}", do="Give kappas=(1, 2, ...).")
+    need(np.size(xis) > 0, where, expected="one xi or more", received="none")
+    return possible, np.ravel(xis).tolist()
+
 def _best(rows: list, seen: str) -> Choice:
     "The first of the settings with the best score"
     table = pd.DataFrame(rows)
@@ -91,7 +99,8 @@ def choose_on_source(source, labels,        # n k d and n
                      options: dict | None = None,       # of `solve`
                     ) -> Choice:
     "The settings that read held-out people of the source best"
-    labels, people = np.asarray(labels), np.asarray(people)
+    source, labels, people = np.asarray(source, np.float64), np.asarray(labels), np.asarray(people)
+    kappas, xis = _candidates(kappas, xis, source, "choose_on_source")
     need(len(people) == len(labels) == len(source), "choose_on_source", expected="a label and a person for each sample", received=f"{len(source)} samples, {len(labels)} labels, {len(people)} people")
     names = np.unique(people)
     need(2 <= folds <= len(names), "choose_on_source", expected=f"folds from 2 to {len(names)}, the number of people", received=repr(folds))
@@ -101,7 +110,7 @@ def choose_on_source(source, labels,        # n k d and n
 def _scored(source, labels, target, held, kappas, xis, options) -> list[dict]:
     "Score of each setting over the parts that were held out"
     rows = []
-    for kappa in (k for k in kappas if k <= np.shape(source)[1]):
+    for kappa in kappas:
         for xi in xis:
             said = np.empty(len(labels), labels.dtype)
             for out in held: said[out] = TGSR(kappa, xi, options or {}).fit(source[~out], labels[~out], target).predict(source[out])
@@ -112,5 +121,7 @@ def _scored(source, labels, target, held, kappas, xis, options) -> list[dict]:
 @verb
 def choose_on_target_labels_which_leaks(source, labels, target, target_labels, *, kappas: tuple = KAPPAS, xis: tuple = XIS, options: dict | None = None) -> Choice:
     "The settings that score best on the very labels that are reported afterwards, as in the paper; not a result"
-    fitted = ((kappa, xi, TGSR(kappa, xi, options or {}).fit(source, labels, target)) for kappa in kappas if kappa <= np.shape(source)[1] for xi in xis)
+    source = np.asarray(source, np.float64)
+    kappas, xis = _candidates(kappas, xis, source, "choose_on_target_labels_which_leaks")
+    fitted = ((kappa, xi, TGSR(kappa, xi, options or {}).fit(source, labels, target)) for kappa in kappas for xi in xis)
     return _best([dict(kappa=k, xi=xi, mean_f1=mean_f1(target_labels, m.predict(target))) for k, xi, m in fitted], "the target (a leak)")

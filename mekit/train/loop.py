@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from ..core import need, pick_device, verb
-from ..models.base import MotionModel
+from ..models.base import check_parts, MotionModel
 from torch.nn import functional as F
 
 # %% ../../nbs/52_train.loop.ipynb #fa21398f
@@ -23,16 +23,16 @@ def bce(logits: torch.Tensor,       # n k
     loss = F.binary_cross_entropy_with_logits(logits, y.nan_to_num(), reduction="none")
     return (loss * known).sum() / known.sum().clamp(min=1e-12)
 
-def _inputs(x) -> tuple[torch.Tensor, ...]:
-    "What the network reads, as tensors of equal length"
+def _inputs(x, shapes) -> tuple[torch.Tensor, ...]:
+    "What the network reads, as finite tensors of equal length"
     x = tuple(torch.as_tensor(part, dtype=torch.float32) for part in (x if isinstance(x, tuple) else (x,)))
-    shapes = " and ".join(str(tuple(part.shape)) for part in x)
-    need(len(x[0]) > 1 and all(len(part) == len(x[0]) and bool(part.isfinite().all()) for part in x), "fit", expected="two or more finite inputs (n c h w)", received=shapes)
+    check_parts(x, shapes, "fit")
+    need(len(x[0]) > 1 and all(bool(part.isfinite().all()) for part in x), "fit", expected="two or more finite inputs (n c h w)", received=" and ".join(str(tuple(part.shape)) for part in x))
     return x
 
 def _checked(model, x, y) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     "Inputs and labels that fit each other and the model"
-    x, y, k = _inputs(x), torch.as_tensor(y), len(model.classes)
+    x, y, k = _inputs(x, model.shapes), torch.as_tensor(y), len(model.classes)
     if model.multilabel:
         y = y.float()
         good = y.shape == (len(x[0]), k) and bool(((y == 0) | (y == 1) | y.isnan()).all())
