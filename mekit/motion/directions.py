@@ -118,7 +118,12 @@ def cuts_in(frames: np.ndarray) -> np.ndarray:     # n h w 3 uint8 -> n bool
     change = np.abs(np.diff(thumbs, axis=0, prepend=thumbs[:1])).reshape(len(thumbs), -1)
     return _spikes(np.quantile(change, .9, axis=1), 3.)      # a tenth of the picture changes by so much or more
 
-def likeness(a: np.ndarray, b: np.ndarray, uv: np.ndarray, skin: np.ndarray) -> float:
+# %% ../../nbs/34a_motion.directions.ipynb #f38db9b2
+def likeness(a: np.ndarray,       # h w, grey: the reference
+             b: np.ndarray,       # h w, grey: the frame
+             uv: np.ndarray,      # 2 h w, pixels from the reference to the frame
+             skin: np.ndarray,    # h w bool: where they are compared
+            ) -> float:           # -1..1, 1 where they are alike
     "Correlation of the reference with a frame brought back onto it"
     y, x = np.mgrid[:a.shape[0], :a.shape[1]].astype(np.float32)
     back = cv2.remap(b, x + uv[0], y + uv[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -99,7 +99,13 @@ def picked(clip: Clip, settings: Settings, sample: str) -> Picked:
     second = second_apex(sample, marks.onset, marks.apex, last, settings) if kind == "window" else None
     return Picked(marks.onset, marks.apex, second, max(marks.apex, second or 0))
 
-def second_apex(sample: str, onset: int, apex: int, last: int, settings: Settings) -> int:
+# %% ../../nbs/34n_motion.inputs.ipynb #c8d2ee46
+def second_apex(sample: str,            # its key
+                onset: int,             # position in the clip
+                apex: int,
+                last: int,              # the offset, or the clip's last frame
+                settings: Settings,
+               ) -> int:                # position; the apex itself where there is no other
     "A frame within `apex_window_k` of the apex, between onset and offset, drawn from seed and sample key"
     k = settings.apex_window_k
     near = [f for f in range(max(onset + 1, apex - k), min(last, apex + k) + 1) if f != apex]

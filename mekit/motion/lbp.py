@@ -68,7 +68,9 @@ def uniform_bins(points: int = 8) -> np.ndarray:    # 2**points, int: the bin of
     bins.setflags(write=False)
     return bins
 
-def bin_count(points: int, uniform: bool) -> int: return points * (points - 1) + 3 if uniform else 2**points
+def bin_count(points: int, uniform: bool) -> int:
+    "How many bins a histogram has: of the uniform patterns and the rest, or of all patterns"
+    return points * (points - 1) + 3 if uniform else 2**points
 
 # %% ../../nbs/33_motion.lbp.ipynb #91f0f4cb
 @lru_cache(64)
