@@ -16,7 +16,7 @@ from mekit.core import MekitError, MekitWarning
 from mekit.data.clip import read_clip
 from mekit.data.index import Entry, Index
 from mekit.data.synthetic import synthesize
-from mekit.data.synthetic_sets import synthetic_index
+from mekit.data.synthetic_sets import SyntheticIndex, synthetic_index
 from mekit.labels import Label, Terms, parse_au
 from mekit.motion import inputs, store
 from mekit.motion.augment import Augment, drawn, jitter_time, mirror_aus, mirror_clip, mirror_flow, mirror_frames, mirror_y, move_flow, move_frames
@@ -353,7 +353,13 @@ def test_sequence(reference, sampling, index, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def faces() -> Index: return synthetic_index(1, subjects=1, clips=1, seed=3)
+def faces() -> Index:
+    "One drawn face, drawn once"
+    index = synthetic_index(1, subjects=1, clips=1, seed=3)
+    clip, found = index.clip(index.samples[0]), SyntheticIndex(index.entries)
+    clip = clip.replace(frames=np.asarray(clip.frames))
+    object.__setattr__(found, "clip", lambda sample, **options: clip)
+    return found
 
 
 ALIGNED = dict(align=True, resolution=96, size=12, n=4, progress=False)
