@@ -5,6 +5,9 @@ import torch
 
 from mekit import weights
 from mekit.core import MekitError
+from mekit.data.synthetic import synthesize
+from mekit.models.base import count_parameters
+from mekit.models.zoo import build, load
 
 
 def test_round_trip_and_same_bytes(tmp_path):
@@ -44,3 +47,24 @@ def test_failed_save_leaves_what_was_there(tmp_path):
         with pytest.raises(MekitError): weights.save(path, tensors, meta)
     assert weights.load(path)[1] == {"v": 1} and [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
     with pytest.raises(MekitError, match="ending in .safetensors"): weights.save(tmp_path / "a.bin", {}, {})
+
+
+@pytest.mark.parametrize("name", ["ststnet", "sssnet", "infusenet_small"])
+def test_demo_weights_say_who_was_drawn_and_are_small(name):
+    tensors, meta = weights.load(f"{name}_demo")
+    assert not set(meta["identities"]["train"]) & set(meta["identities"]["held_out"]) and meta["held_out"]["pairs"] > 1000 and "nothing about real faces" in meta["limits"]
+    assert meta["held_out"]["mean"] > .5 and meta["parameters"] == count_parameters(build(name, n_out=12))
+    assert sum(p.stat().st_size for p in weights.STORE.glob("*_demo.safetensors")) < 8e6
+
+
+@pytest.mark.parametrize("name", ["sssnet", "infusenet_small"])
+def test_demo_networks_find_a_frown_on_a_face_they_never_saw(name):
+    model, clip = load(name, "demo"), synthesize({"AU4": 1.5}, identity=3, fps=20)
+    assert 3 in model.meta["identities"]["held_out"] and all(p.dtype == torch.float32 for p in model.parameters())
+    found = model.predict(model.prepare(clip, pairs="apex"))[0]
+    assert model.classes[found.argmax()] == "AU4" and found.max() > .9 and (found > .5).sum() <= 2
+
+
+def test_the_small_infusenet_knows_what_each_input_gave():
+    away = weights.load("infusenet_small_demo")[1]["taken_away"]
+    assert away["flow of another pair"] < .2 < .6 < away["latents zero"] <= away["as trained"] and away["nothing infused"] < .2

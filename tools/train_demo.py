@@ -5,7 +5,7 @@
 The clips show the twelve units on sixteen drawn faces. Each network is scored once, at the threshold 0.5, on clips of eight other
 drawn faces, with other combinations, sizes, sides and nuisances. STSTNet's epochs, learning rate, batch and copies were chosen earlier,
 with six units and one face; those of the others were set beforehand by what a laptop can do in minutes. Nothing was tuned on the faces
-scored here. Everything drawn is seeded. With --data the drawn pairs are kept in that file, and read from it if it is there.
+scored here. Kernels are rounded to half precision before the scoring, so that all three fit into 8 MB. Everything drawn is seeded. With --data the drawn pairs are kept in that file, and read from it if it is there.
 """
 import argparse
 import hashlib
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from mekit import __version__
+from mekit import __version__, weights
 from mekit.data.clip import resize
 from mekit.data.synthetic import synthesize
 from mekit.labels import CD6ME_AUS
@@ -27,7 +27,7 @@ from mekit.models.base import count_parameters
 from mekit.models.infusenet_small import InfuseNetSmall
 from mekit.models.zoo import build, save
 from mekit.motion.flow import flow
-from mekit.motion.latent import load_magnifier
+from mekit.motion.latent import WIDTH, load_magnifier
 from mekit.motion.strain import network_input
 from mekit.train.loop import fit
 
@@ -114,7 +114,7 @@ def vary(x: torch.Tensor, matrix: torch.Tensor, mirror: torch.Tensor | None) -> 
 class Behind(InfuseNetSmall):
     "The small InfuseNet behind its magnifier, which is kept as it is: reads latents that were computed once"
     def enters(self, code, *_): return self.enter(torch.cat([code, code], 1))
-    def check(self, *inputs): "The latents have a shape of their own"
+    shapes = (3, LARGE, LARGE), *((WIDTH, LARGE // 2, LARGE // 2),) * 3
 
 
 @torch.no_grad()
@@ -135,6 +135,19 @@ def score(probabilities: np.ndarray, y: np.ndarray) -> dict:
     return out
 
 
+def taken_away(model, flows, code, labels: np.ndarray) -> dict:
+    "Mean F1 of the small InfuseNet when one of its inputs is put to zero or taken from another pair, and when nothing is infused"
+    other, none = torch.from_numpy(np.random.default_rng(SEED).permutation(len(flows))), torch.zeros_like(code)
+    def mean(x, z): return round(float(np.mean([v["f1"] for v in score(model.logits((x, z, z, z)).sigmoid().numpy(), labels).values()])), 4)
+    found = {"as trained": mean(flows, code), "latents zero": mean(flows, none), "latents of another pair": mean(flows, code[other]), "flow of another pair": mean(flows[other], code)}
+    points, head, model.infuse_at = model.infuse_at, model.head_of, ()
+    found["nothing infused"] = mean(flows, code)
+    model.infuse_at, model.head_of = points, "flow"
+    found["flow branch alone"] = mean(flows, code)
+    model.head_of = head
+    return found
+
+
 def inputs_of(name: str, data: dict, copies: int, draws: torch.Generator, model) -> tuple[torch.Tensor, ...]:
     "What the network reads of the pairs, and of varied copies of them"
     flows = torch.from_numpy(data["small" if name == "ststnet" else "large"])
@@ -143,7 +156,7 @@ def inputs_of(name: str, data: dict, copies: int, draws: torch.Generator, model)
     if name == "infusenet_small":
         onset, apex = (torch.cat([x, *(vary(x, w[0], None) for w in ways)]) for x in (torch.from_numpy(data[k]).float() for k in ("onset", "apex")))
         code = codes(model.magnifier, model.factor, onset, apex)
-        read += (code, code)
+        read += (code,) * 3
     return read
 
 
@@ -166,12 +179,26 @@ def facts(model, name: str, train: dict, test: dict, copies: int, history, held_
     return dict(
         parameters=count_parameters(model), input=f"u, v in percent of the inter-ocular distance, strain in percent; {size} x {size}; dis flow from the onset{frames}", seed=SEED, training=history.settings,
         protocol=f"trained on {len(train['labels'])} pairs of {n_train} synthetic clips of {SIZE} px showing {len(TRAIN)} drawn faces (and {copies} varied copies of each pair), fixed {history.settings['epochs']} epochs, "
-                 f"threshold {THRESHOLD} fixed beforehand; held out: {len(test['labels'])} pairs of {n_held_out} synthetic clips of {SIZE} px showing {len(HELD_OUT)} OTHER drawn faces, other seeds, scored once; "
+                 f"threshold {THRESHOLD} fixed beforehand; kernels rounded to half precision; held out: {len(test['labels'])} pairs of {n_held_out} synthetic clips of {SIZE} px showing {len(HELD_OUT)} OTHER drawn faces, other seeds, scored once; "
                  f"a unit counts as shown from {PRESENT} %IOD",
         identities=dict(train=list(TRAIN), held_out=list(HELD_OUT)),
         held_out=dict(metric="binary F1 over pairs", mean=round(float(np.mean([v["f1"] for v in held_out.values()])), 4), clips=n_held_out, pairs=len(test["labels"]), faces=len(HELD_OUT), per_au=held_out),
         limits="says nothing about real faces: every face it saw and was scored on is a drawing", licence="Apache-2.0, made by mekit from its own drawings",
         versions=dict(mekit=__version__, torch=torch.__version__.split("+")[0], opencv=cv2.__version__, numpy=np.__version__))
+
+
+@torch.no_grad()
+def halved(model):
+    "Kernels rounded to what half precision can hold; biases, means and variances as they are"
+    for p in model.parameters():
+        if p.ndim > 1: p.copy_(p.half())
+    return model
+
+
+def written(path: Path, model, told: dict) -> Path:
+    "The file, with the rounded kernels in half the bytes; reading it gives the same numbers back"
+    tensors, meta = weights.load(save(path, model, facts=told))
+    return weights.save(path, {k: v.half() if v.ndim > 1 and v.is_floating_point() else v for k, v in tensors.items()}, meta)
 
 
 def whole(model, name: str):
@@ -198,10 +225,12 @@ def main() -> None:
         recipe = dict(RECIPES[name])
         copies = recipe.pop("copies")
         model, history = trained(name, train, copies, recipe)
-        logits = model.logits(inputs_of(name, test, 0, torch.Generator(), model))
-        held_out = score(logits.sigmoid().numpy(), test["labels"])
+        read = inputs_of(name, test, 0, torch.Generator(), model)
+        held_out = score(halved(model).logits(read).sigmoid().numpy(), test["labels"])
         built = whole(model, name)
-        path = save(options.out / f"{name}_demo.safetensors", built, facts=facts(built, name, train, test, copies, history, held_out))
+        told = facts(built, name, train, test, copies, history, held_out)
+        if name == "infusenet_small": told["taken_away"] = dict(metric="mean of the twelve F1, as in held_out", **taken_away(model, read[0], read[1], test["labels"]))
+        path = written(options.out / f"{name}_demo.safetensors", built, told)
         for unit, v in held_out.items(): print(f"{unit:5} binary F1 {v['f1']:.3f}  ({v['positives']} of {v['n']} pairs)")
         mean = np.mean([v["f1"] for v in held_out.values()])
         print(f"{name}: mean {mean:.3f}; {history!r}; {time.perf_counter() - start:.0f} s\n{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}", flush=True)
