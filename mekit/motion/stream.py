@@ -99,7 +99,7 @@ class _Ledger:
         lines = self._lines()
         other = [k for k in settings if lines and lines[0].get(k) != settings[k]]
         need(not other, f"stream into {path}", expected="the file of this very run, to go on with", received=f"one of another {', another '.join(other)}",
-             do="resume=False begins anew; another file keeps both; name= in words stands for a function whose code changes.")
+             do="Take another file, or remove this one and its .ledger (stream does with resume=False). name= in words stands for a function whose code changes.")
         self.done = {line["start"]: line for line in lines[1:]}
         if not lines: self._write(settings, "w")
 
