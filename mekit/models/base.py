@@ -82,9 +82,10 @@ def check_share(value, where: str, what: str) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool) and 0 <= value < 1
     need(number, where, expected=f"{what} from 0 to below 1", received=repr(value))
 
-def check_truth(value, where: str, what: str) -> None:
+def check_truth(value, where: str, what: str) -> bool:      # the value
     "Refuse what is neither True nor False: a text would count as True"
     need(isinstance(value, (bool, np.bool_)), where, expected=f"{what} as True or False", received=repr(value))
+    return bool(value)
 
 # %% ../../nbs/40_models.base.ipynb #25ae9f06
 @dataclass(frozen=True)
@@ -116,8 +117,7 @@ class Network(nn.Module):
                  *,
                  multilabel: bool = True):      # several may be true at once (sigmoid), or exactly one (softmax)
         super().__init__()
-        check_truth(multilabel, self.name, "multilabel")
-        self.classes, self.multilabel = class_names(classes, self.name), bool(multilabel)
+        self.classes, self.multilabel = class_names(classes, self.name), check_truth(multilabel, self.name, "multilabel")
         self.trained = (True,) * len(self.classes)      # loading weights says which are not
 
     @property
@@ -158,7 +158,6 @@ class Network(nn.Module):
         "Raw outputs in evaluation mode, on the device and in the precision of the weights; the mode is put back afterwards"
         inputs = x if isinstance(x, (tuple, list)) else (x,)
         check_batch(batch, f"{self.name}.predict")
-        check_parts(inputs, self.shapes, f"{self.name}.predict")
         _check_finite(inputs, self.shapes, f"{self.name}.predict")
         if not len(inputs[0]): return inputs[0].new_zeros(0, len(self.classes))
         like = next((t for t in (*self.parameters(), *self.buffers()) if t.is_floating_point()), inputs[0])
@@ -175,7 +174,8 @@ def check_parts(inputs, shapes, where: str) -> None:
     need(all(n == lengths[0] for n in lengths), where, expected=f"{len(shapes)} inputs of as many samples each", received=" and ".join(map(str, lengths)), do="One picture for all samples: x.expand(n, -1, -1, -1).")
 
 def _check_finite(inputs, shapes, where: str) -> None:
-    "Refuse tensors of another number of dimensions than `shapes` say, and what holds NaN"
+    "Refuse what does not belong together, tensors of another number of dimensions than `shapes` say, and what holds NaN"
+    check_parts(inputs, shapes, where)
     for x, shape in zip(inputs, shapes):
         wanted = "n c h w" if len(shape) == 3 else "n " + " ".join(map(str, shape))
         whole = x.ndim == len(shape) + 1

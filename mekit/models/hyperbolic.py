@@ -80,6 +80,13 @@ class Trunk:
 
 TRUNKS = {"small": Trunk(10, 16, 64), "resnet18": Trunk(18, 64, 224)}
 
+def _check_radius(curvature, radius, geometry: str, where: str) -> None:
+    "Refuse an embedding that is longer than the ball has room for in single precision"
+    for what, value in (("curvature", curvature), ("radius", radius)):
+        need(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 100, where, expected=f"a {what} above 0", received=repr(value))
+    far = INSIDE / curvature**.5
+    need(geometry == "euclidean" or radius <= far, where, expected=f"a radius of {far:.2g} or less with curvature {curvature:g}: beyond, the ball has no room in single precision", received=f"{radius:g}")
+
 # %% ../../nbs/47b_models.hyperbolic.ipynb #781f5c1e
 class HyperbolicSiamese(MotionModel):
     "Onset and apex through one trunk, and a hyperbolic head: inspired by a siamese network for trees (UAVTC, CVPR 2025)"
@@ -102,10 +109,7 @@ class HyperbolicSiamese(MotionModel):
         choose(geometry, GEOMETRIES, where=self.name, what="geometry")
         self.size = kind.size if size is None else size
         need(isinstance(self.size, int) and self.size >= 32 and self.size % 32 == 0, self.name, expected="a size that is a multiple of 32", received=repr(self.size))
-        for what, value in (("curvature", curvature), ("radius", radius)):
-            need(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 100, self.name, expected=f"a {what} above 0", received=repr(value))
-        far = INSIDE / curvature**.5
-        need(geometry == "euclidean" or radius <= far, self.name, expected=f"a radius of {far:.2g} or less with curvature {curvature:g}: beyond, the ball has no room in single precision", received=f"{radius:g}")
+        _check_radius(curvature, radius, geometry, self.name)
         self.radius, self.trunk = radius, ResNet(1, depth=kind.depth, width=kind.width)
         self.trunk.fc = nn.Identity()
         self.squeeze = nn.Linear(self.trunk.features * (self.size // 32) ** 2, 8)
