@@ -10,7 +10,7 @@ __all__ = ['RIGID', 'SOURCES', 'ADJACENCY', 'LIMIT', 'landmark_motion', 'carried
 import cv2
 import numpy as np
 import torch
-from ..anatomy import AU_MOTION, CONTOURS, MIRROR
+from ..anatomy import AU_MOTION, CONTOURS
 from ..core import choose, need, verb
 from ..data.clip import Clip
 from ..face.landmarks import apply, landmarks as find_landmarks, similarity

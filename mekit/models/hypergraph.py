@@ -13,7 +13,6 @@ from ..core import need
 from .base import Facts
 from .gtsgn import LandmarkModel
 from torch import nn
-from torch.nn import functional as F
 
 # %% ../../nbs/47a_models.hypergraph.ipynb #4479e601
 def hyperedges(share: float = .25) -> dict[str, tuple[int, ...]]:     # share of a unit's largest movement
