@@ -12,7 +12,7 @@ from .infusenet import InfuseNet
 # %% ../../nbs/44a_models.infusenet_small.ipynb #5e91a260
 class InfuseNetSmall(InfuseNet):
     "A small sibling of InfuseNet (ours): the same parts and options on narrow trunks, for 64 to 112 pixels"
-    name, size = "infusenet_small", 64
+    name, size, cam_layer = "infusenet_small", 64, "magnified.layer2"      # 8 x 8 places; the last layer has 2 x 2
     depth, width, two_apexes = 10, 24, False
     facts = Facts(preprocessing="F E", input="flow, onset and apex frame; 64", block="residual", architecture="multi-stream, cascaded gates", protocol="none: ours",
                   fidelity="inspired by InfuseNet: narrower and shallower trunks, latents squeezed, one apex frame", checked="same properties as InfuseNet; under 2 M parameters", licence="-", paper="ours, after Khor, Li, Jiang, Zhao 2025")
