@@ -292,6 +292,7 @@ def main() -> None:
     options.add_argument("--cache", type=Path, required=True, help="folder outside the project for drawn faces and states")
     options.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "mekit/weights/magnifier.safetensors")
     options = options.parse_args()
+    options.cache.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1); torch.set_num_threads(1); torch.use_deterministic_algorithms(True)
     data = draw_faces(options.cache)
     model = train(begun(linear(data[0])), data, options.cache)
