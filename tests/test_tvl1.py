@@ -12,7 +12,7 @@ from mekit.data.clip import read_clip
 from mekit.motion.fields import as_bytes, grey_frame, random_texture, shifted
 from mekit.motion.flow import METHODS, flow
 from mekit.motion.patches import dis
-from mekit.motion.tvl1 import descend, displaced, grain, median, tvl1
+from mekit.motion.tvl1 import box, descend, displaced, grain, median, tvl1
 
 SIZE = 96
 ORIGINAL = dict(levels=4, warps=5, steps=30, tau=1., medians=0, smooth=0, light=0, texture=0, huber=0, outlier=0)
@@ -269,3 +269,30 @@ def test_a_real_face_is_explained_better_than_by_no_motion(video):
     y, x = np.mgrid[:180, :320].astype(np.float32)
     left = np.abs(cv2.remap(grey[1], x + uv[0], y + uv[1], cv2.INTER_CUBIC) - grey[0])[8:-8, 8:-8].mean()
     assert np.isfinite(uv).all() and left < .8 * np.abs(grey[1] - grey[0])[8:-8, 8:-8].mean()
+
+
+# --- where nothing changed -----------------------------------------------------------------------------------------
+
+def part_moves(noise: float = 0.) -> tuple:
+    "Two frames of 160 x 224 that differ in 40 x 50 pixels, which have moved by half a pixel to the right"
+    first = np.rint(random_texture(256)[:160, :224])
+    second = first.copy()
+    second[60:100, 90:140] = np.rint(shifted(random_texture(256), .5, 0))[60:100, 90:140]
+    return tensors(first, second + np.random.default_rng(0).normal(0, noise, first.shape))
+
+
+def test_only_the_rectangle_of_change_is_solved():
+    a, b = part_moves()
+    top, bottom, left, right = box((a != b)[0])
+    assert (top % 32, left % 32) == (0, 0) and top <= 44 and bottom >= 116 and left <= 74 and right >= 156
+    uv, whole = tvl1(a, b)[0], tvl1(a, b, initial=torch.zeros(1, 2, 160, 224))[0]
+    inside = uv[:, top:bottom, left:right]
+    assert inside.abs().sum() == uv.abs().sum() and (inside - whole[:, top:bottom, left:right]).abs().mean() < .01
+    assert uv[0, 70:90, 100:130].mean() == pytest.approx(.5, abs=.05) and whole[:, :40].abs().max() < .02
+
+
+def test_pairs_of_other_rectangles_and_plans_share_a_batch():
+    a, b = part_moves()
+    frames = torch.cat([a] * 4), torch.cat([b, a.roll(1, 2), a, part_moves(2.)[1]])
+    together, alone = tvl1(*frames), torch.cat([tvl1(frames[0][k:k + 1], frames[1][k:k + 1]) for k in range(4)])
+    assert (together == alone).all() and (together[2] == 0).all() and together[3].abs().min() >= 0
